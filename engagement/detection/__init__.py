@@ -1,0 +1,25 @@
+"""Was it a person? Facts go in, signals and a verdict come out.
+
+A pure leaf: the standard library and data files, no Django, no database, no settings. `assess` never raises and
+what it does not know makes it `unsure`, which by itself opts nobody out.
+"""
+
+from __future__ import annotations
+
+from engagement.detection.facts import Context, Facts, PageFacts, Presence, RequestFacts
+from engagement.detection.policy import may_commit
+from engagement.detection.verdict import RULES_VERSION, Signal, Value, Verdict, assess
+
+__all__ = [
+    "RULES_VERSION",
+    "Context",
+    "Facts",
+    "PageFacts",
+    "Presence",
+    "RequestFacts",
+    "Signal",
+    "Value",
+    "Verdict",
+    "assess",
+    "may_commit",
+]

@@ -1,0 +1,55 @@
+"""The verdict on one visit: its signals, their sum, and what they amount to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engagement.detection.facts import Facts
+from engagement.detection.rules import RULES, Signal
+
+# Stored with every interaction. Raise it whenever a rule or a weight changes.
+RULES_VERSION = 1
+MACHINE_SCORE = 3  # points from which a visit counts as a machine's
+
+
+class Value(StrEnum):
+    """Of an interaction, never of a person."""
+
+    HUMAN = "human"
+    MACHINE = "machine"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    value: Value
+    score: int
+    signals: tuple[Signal, ...]
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether one of the signals alone proves a machine."""
+        return any(signal.is_hard for signal in self.signals)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [signal.reason for signal in self.signals]
+
+    def has(self, name: str) -> bool:
+        return any(signal.name == name for signal in self.signals)
+
+
+def assess(facts: Facts) -> Verdict:
+    """Return the verdict on `facts`. Points lean to a machine when positive and to a person when negative."""
+    signals = tuple(signal for rule in RULES if (signal := rule(facts)) is not None)
+    score = sum(signal.points for signal in signals)
+    return Verdict(_value(signals, score), score, signals)
+
+
+def _value(signals: tuple[Signal, ...], score: int) -> Value:
+    if any(signal.is_hard for signal in signals) or score >= MACHINE_SCORE:
+        return Value.MACHINE
+    if score < 0 and any(signal.is_positive for signal in signals):
+        return Value.HUMAN
+    return Value.UNSURE

@@ -1,0 +1,6 @@
+from __future__ import annotations
+
+from engagement.models.interactions import Interaction, Kind
+from engagement.models.mailings import Mailing
+
+__all__ = ["Interaction", "Kind", "Mailing"]

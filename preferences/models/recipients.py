@@ -1,0 +1,162 @@
+"""Recipients, what they receive, and the verbs that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db import models
+from django.db.models.functions import Now
+
+from preferences import addresses
+from preferences.links import Channel
+from preferences.models import ledger
+from preferences.models.brands import Brand, Topic
+from preferences.models.ledger import Cause, State, Step, turn_of
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verb did: the ids of the ledger rows it wrote, none when all was as wished already."""
+
+    change_ids: tuple[int, ...]
+
+    @property
+    def has_changed(self) -> bool:
+        return bool(self.change_ids)
+
+
+class SuppressionReason(models.TextChoices):
+    EVERYTHING = "everything", "left everything"
+    IMPORT = "import", "imported suppression list"
+    ADMIN = "admin", "set by an operator"
+
+
+class Recipient(models.Model):
+    """A person at an address, as one brand knows them.
+
+    The id is a keyed hash of brand, channel and address. So an unsaved recipient made by `at` already is the
+    right one, and a row is written only when something is said about the person.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    brand = models.ForeignKey(Brand, models.PROTECT, related_name="recipients")
+    channel = models.CharField(max_length=5, choices=[(c.value, c.value) for c in Channel])
+    address = models.CharField(max_length=320)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["brand", "-created_at"], name="recipient_brand_time")]
+
+    def __str__(self) -> str:
+        return addresses.mask(Channel(self.channel), self.address)
+
+    @classmethod
+    def at(cls, brand_id: int, channel: Channel, address: str) -> Recipient:
+        """Return the recipient at `address`, unsaved and without a query; two spellings are one recipient."""
+        address = addresses.canonical(channel, address)
+        return cls(
+            id=addresses.recipient_id(brand_id, channel, address), brand_id=brand_id, channel=channel, address=address
+        )
+
+    def opt_out(self, topic_id: int, cause: Cause) -> Outcome:
+        """End the topic for this recipient. Idempotent; a final cause also settles a provisional opt-out."""
+        with turn_of(self.id, self.brand_id):
+            return _outcome([ledger.write(self._step(cause, topic_id, State.OUT))])
+
+    def opt_in(self, topic_id: int, cause: Cause) -> Outcome:
+        """Begin the topic for this recipient and lift a suppression, which would contradict it. Idempotent."""
+        with turn_of(self.id, self.brand_id):
+            return _outcome([ledger.lift(self._step(cause)), ledger.write(self._step(cause, topic_id, State.IN))])
+
+    def undo_opt_out(self, topic_id: int, cause: Cause) -> Outcome:
+        """Put back what the present opt-out replaced, if there is one. Idempotent."""
+        with turn_of(self.id, self.brand_id):
+            return _outcome([ledger.lift(self._step(cause)), ledger.write(self._step(cause, topic_id))])
+
+    def choose(self, wishes: Mapping[int, bool], cause: Cause) -> Outcome:
+        """Set the topics named by id to in (True) or out, all or none, and leave every other topic alone."""
+        with turn_of(self.id, self.brand_id):
+            written = [ledger.lift(self._step(cause))] if any(wishes.values()) else []
+            for topic_id, is_in in wishes.items():
+                written.append(ledger.write(self._step(cause, topic_id, State.IN if is_in else State.OUT)))
+            return _outcome(written)
+
+    def leave_everything(self, cause: Cause) -> Outcome:
+        """Opt out of every topic of the brand, and of those it does not have yet, by a suppression. Idempotent."""
+        topic_ids = Topic.objects.filter(brand_id=self.brand_id).values_list("id", flat=True)
+        with turn_of(self.id, self.brand_id):
+            written = [ledger.write(self._step(cause, topic_id, State.OUT)) for topic_id in topic_ids]
+            return _outcome([*written, ledger.suppress(self._step(cause), SuppressionReason.EVERYTHING)])
+
+    def suppress(self, reason: SuppressionReason, cause: Cause) -> Outcome:
+        """Never send to this address again, whatever the topics say. Idempotent."""
+        with turn_of(self.id, self.brand_id):
+            return _outcome([ledger.suppress(self._step(cause), reason)])
+
+    def lift_suppression(self, cause: Cause) -> Outcome:
+        """Let the topics speak again. Idempotent."""
+        with turn_of(self.id, self.brand_id):
+            return _outcome([ledger.lift(self._step(cause))])
+
+    def is_suppressed(self) -> bool:
+        return Suppression.objects.filter(recipient_id=self.id).exists()
+
+    def receives(self, topics: Iterable[Topic]) -> dict[int, bool]:
+        """Return, by topic id, whether this recipient receives each of `topics`; two queries."""
+        if self.is_suppressed():
+            return {topic.id: False for topic in topics}
+        states = dict(
+            Subscription.objects.filter(recipient_id=self.id, channel=self.channel).values_list("topic_id", "state")
+        )
+        return {
+            topic.id: topic.is_default_in
+            if (state := states.get(topic.id, State.DEFAULT)) == State.DEFAULT
+            else state == State.IN
+            for topic in topics
+        }
+
+    def _step(self, cause: Cause, topic_id: int | None = None, state: State | None = None) -> Step:
+        return Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, state)
+
+
+def _outcome(written: Iterable[int | None]) -> Outcome:
+    return Outcome(tuple(change_id for change_id in written if change_id is not None))
+
+
+class Subscription(models.Model):
+    """The present state of a recipient's topic on a channel. No row means that nothing was ever chosen.
+
+    `previous_state` is what an undo returns to; `settles_at` the moment until which an opt-out is provisional.
+    """
+
+    pk = models.CompositePrimaryKey("recipient_id", "topic_id", "channel")
+    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="subscriptions")
+    topic = models.ForeignKey(Topic, models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=5)
+    state = models.CharField(max_length=7, choices=State)
+    previous_state = models.CharField(max_length=7, choices=State, default=State.DEFAULT)
+    change_id = models.BigIntegerField()
+    changed_at = models.DateTimeField()
+    settles_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=State.values), name="subscription_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic_id} {self.channel}: {self.state}"
+
+
+class Suppression(models.Model):
+    """Never send to this address, above all topics."""
+
+    recipient = models.OneToOneField(Recipient, models.PROTECT, primary_key=True, related_name="suppression")
+    reason = models.CharField(max_length=10, choices=SuppressionReason)
+    created_at = models.DateTimeField()
+    change_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return self.get_reason_display()
