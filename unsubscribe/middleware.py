@@ -1,5 +1,92 @@
+"""The one middleware in front of all others: it answers the public doors and lets nothing else touch them."""
+
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 
-def public_doors(get_response):
-    return get_response
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+from django.utils.csp import CSP, build_policy
+
+from preferences.links import LinkError
+from unsubscribe import pages
+from unsubscribe.bodies import BodyError
+from unsubscribe.urls import urlpatterns
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 120
+_PREFIXES = frozenset("/" + str(pattern.pattern).partition("/")[0] + "/" for pattern in urlpatterns)
+_POLICY = build_policy(
+    {
+        "default-src": [CSP.NONE],
+        "script-src": [CSP.SELF],
+        "style-src": [CSP.SELF],
+        "img-src": [CSP.SELF],
+        "connect-src": [CSP.SELF],
+        "form-action": [CSP.SELF],
+        "base-uri": [CSP.NONE],
+        "frame-ancestors": [CSP.NONE],
+    }
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": _POLICY,
+}
+
+
+def public_doors(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Answer what `unsubscribe.urls` names here; pass everything else on.
+
+    A one-click POST must meet no redirect, cookie, CSRF check or Host rule (RFC 8058), and a person's click no
+    delay, so these requests never reach the middleware that the admin needs.
+    """
+    headers = dict(_HEADERS)
+    if settings.SECURE_HSTS_SECONDS:
+        headers["Strict-Transport-Security"] = _hsts()
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info[:3] not in _PREFIXES:
+            return get_response(request)
+        response = _answer(request)
+        response.headers._store.update((name.lower(), (name, value)) for name, value in headers.items())
+        return response
+
+    return middleware
+
+
+def _hsts() -> str:
+    value = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
+        value += "; includeSubDomains"
+    return value + ("; preload" if settings.SECURE_HSTS_PRELOAD else "")
+
+
+def _answer(request: HttpRequest) -> HttpResponseBase:
+    try:
+        request.resolver_match = match = resolve(request.path_info)
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": "GET, HEAD, POST, OPTIONS"})
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    except (LinkError, Resolver404):
+        return HttpResponse(pages.fixed("unsubscribe/not_found.html"), status=404)
+    except BodyError as error:
+        return HttpResponse(f"{error}\n", status=error.status, content_type="text/plain; charset=utf-8")
+    except (Error, ImproperlyConfigured) as error:
+        # What could not be written is never called done: the provider tries again, and so does a person.
+        logger.error(
+            "a door answered 503: %s", error if isinstance(error, ImproperlyConfigured) else type(error).__name__
+        )
+        content = pages.fixed("unsubscribe/unavailable.html")
+        return HttpResponse(content, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return response

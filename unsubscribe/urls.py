@@ -1,6 +1,26 @@
+"""The public doors. `u` is the body's link, `o` the List-Unsubscribe header's, `p` preferences, `h` the hidden one."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from unsubscribe import views
+
+
+def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
+    return [
+        path(f"{door}/<str:token>", views.landing, {"door": door}, name=f"{name}-landing"),
+        path(f"{door}/<str:token>/arrive", views.arrive, {"door": door}, name=f"{name}-arrive"),
+        path(f"{door}/<str:token>/confirm", views.confirm, {"door": door}, name=f"{name}-confirm"),
+        path(f"{door}/<str:token>/undo", views.undo, {"door": door}, name=f"{name}-undo"),
+        path(f"{door}/<str:token>/preferences", views.preferences, {"door": door}, name=f"{name}-preferences"),
+    ]
+
 
 app_name = "unsubscribe"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    *_unsubscribe_doors("u", "link"),
+    *_unsubscribe_doors("o", "header"),
+    path("p/<str:token>", views.preferences, {"door": "p"}, name="preferences"),
+    path("h/<str:token>", views.hidden, {"door": "h"}, name="hidden"),
+]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from engagement.detection.facts import Context, Facts, PageFacts, Presence, RequestFacts
 from engagement.detection.policy import may_commit
-from engagement.detection.verdict import RULES_VERSION, Signal, Value, Verdict, assess
+from engagement.detection.rules import Signal
+from engagement.detection.verdict import RULES_VERSION, Value, Verdict, assess
 
 __all__ = [
     "RULES_VERSION",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
 from engagement.models.interactions import Interaction, Kind
-from engagement.models.mailings import Mailing
+from engagement.models.mailings import Mailing, RecordingGap
 
-__all__ = ["Interaction", "Kind", "Mailing"]
+__all__ = ["Interaction", "Kind", "Mailing", "RecordingGap"]

@@ -25,3 +25,17 @@ class Mailing(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+
+class RecordingGap(models.Model):
+    """A time in which interactions were not recorded because the queue was full, so that figures can say so."""
+
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    lost_count = models.PositiveBigIntegerField("interactions not recorded")
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.lost_count} interactions were not recorded"

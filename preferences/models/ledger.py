@@ -124,7 +124,8 @@ def turn_of(recipient_id: UUID, brand_id: int) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock_shared(%s, %s), pg_advisory_xact_lock(%s),"
-            " CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit','on',true) END",
+            " CASE current_setting('synchronous_commit')"
+            " WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END",
             [BRAND_LOCK, brand_id, _lock_number(recipient_id)],
         )
         yield

@@ -66,19 +66,19 @@ class Recipient(models.Model):
             return _outcome([ledger.write(self._step(cause, topic_id, State.OUT))])
 
     def opt_in(self, topic_id: int, cause: Cause) -> Outcome:
-        """Begin the topic for this recipient and lift a suppression, which would contradict it. Idempotent."""
+        """Begin the topic for this recipient. Idempotent. A suppression, which would contradict it, gives way."""
         with turn_of(self.id, self.brand_id):
-            return _outcome([ledger.lift(self._step(cause)), ledger.write(self._step(cause, topic_id, State.IN))])
+            return _outcome([*self._give_way({topic_id}, cause), ledger.write(self._step(cause, topic_id, State.IN))])
 
     def undo_opt_out(self, topic_id: int, cause: Cause) -> Outcome:
         """Put back what the present opt-out replaced, if there is one. Idempotent."""
         with turn_of(self.id, self.brand_id):
-            return _outcome([ledger.lift(self._step(cause)), ledger.write(self._step(cause, topic_id))])
+            return _outcome([*self._give_way({topic_id}, cause), ledger.write(self._step(cause, topic_id))])
 
     def choose(self, wishes: Mapping[int, bool], cause: Cause) -> Outcome:
         """Set the topics named by id to in (True) or out, all or none, and leave every other topic alone."""
         with turn_of(self.id, self.brand_id):
-            written = [ledger.lift(self._step(cause))] if any(wishes.values()) else []
+            written = self._give_way(set(wishes), cause) if any(wishes.values()) else []
             for topic_id, is_in in wishes.items():
                 written.append(ledger.write(self._step(cause, topic_id, State.IN if is_in else State.OUT)))
             return _outcome(written)
@@ -116,6 +116,14 @@ class Recipient(models.Model):
             else state == State.IN
             for topic in topics
         }
+
+    def _give_way(self, topic_ids: set[int], cause: Cause) -> list[int | None]:
+        """Lift a suppression for the sake of `topic_ids`: every other topic stays off, now by its own state."""
+        lifted = ledger.lift(self._step(cause))
+        if lifted is None:
+            return []
+        others = Topic.objects.filter(brand_id=self.brand_id).exclude(id__in=topic_ids).values_list("id", flat=True)
+        return [lifted, *(ledger.write(self._step(cause, other, State.OUT)) for other in others)]
 
     def _step(self, cause: Cause, topic_id: int | None = None, state: State | None = None) -> Step:
         return Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, state)

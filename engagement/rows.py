@@ -1,0 +1,115 @@
+"""From an event to a row of the interactions table, in the text form that COPY reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from engagement.detection import RULES_VERSION, Facts, PageFacts, RequestFacts, Verdict, assess
+from engagement.visitors import truncated, visitor_address
+from preferences.addresses import network_hash
+
+if TYPE_CHECKING:
+    from engagement.recorder import Event
+
+COLUMNS = (
+    "occurred_at",
+    "brand_id",
+    "recipient_id",
+    "channel",
+    "topic",
+    "mailing",
+    "purpose",
+    "kind",
+    "answer",
+    "verdict",
+    "score",
+    "is_hard",
+    "signals",
+    "rules",
+    "visit",
+    "visitor",
+    "network",
+    "agent",
+    "send_age",
+    "facts",
+)
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_AGE_STEPS = (60, 300, 600)  # where the rules look; between them, visits with equal headers are judged alike
+
+
+def send_age(sent_at: int, moment: float) -> int | None:
+    """Seconds since sending, None when the link does not say; a link from the future counts as sent just now."""
+    return max(0, int(moment) - sent_at) if sent_at else None
+
+
+def copy_line(event: Event) -> str:
+    """Return the line for `COPY ... (COLUMNS)`. Judges the event if no door did."""
+    claims = event.link.claims
+    request = event.sighting.request_facts
+    age = send_age(claims.sent_at, event.occurred_at)
+    judged = _judge(request, _age_class(age)) if event.verdict is None else _verdict_fields(event.verdict)
+    fields = (
+        datetime.fromtimestamp(event.occurred_at, UTC).isoformat(),
+        str(event.link.brand.id),
+        event.link.recipient_id.hex,
+        claims.channel,
+        claims.topic,
+        claims.mailing.translate(_ESCAPES),
+        claims.purpose,
+        event.kind,
+        event.answer,
+        judged,
+        r"\N" if event.visit is None else str(event.visit),
+        _visitor(event.sighting.address),
+        request.agent.translate(_ESCAPES),
+        r"\N" if age is None else str(age),
+        _request_json(request) if event.page is None else _facts_json(request, event.page),
+    )
+    return "\t".join(fields) + "\n"
+
+
+def _age_class(age: int | None) -> int | None:
+    return None if age is None else next((step - 1 for step in _AGE_STEPS if age < step), _AGE_STEPS[-1])
+
+
+@lru_cache(8_192)
+def _judge(request: RequestFacts, age: int | None) -> str:
+    return _verdict_fields(assess(Facts(request, send_age=age)))
+
+
+def _verdict_fields(verdict: Verdict) -> str:
+    signals = _json(signals_json(verdict))
+    return "\t".join((verdict.value, str(verdict.score), "ft"[verdict.is_hard], signals, str(RULES_VERSION)))
+
+
+def signals_json(verdict: Verdict) -> list[dict[str, Any]]:
+    """The stored form of a verdict's signals."""
+    return [{"name": s.name, "points": s.points, "hard": s.is_hard, "reason": s.reason} for s in verdict.signals]
+
+
+@lru_cache(16_384)
+def _visitor(address: str) -> str:
+    network = truncated(address) or r"\N"
+    return f"\\\\x{network_hash(visitor_address(address)).hex()}\t{network}"
+
+
+@lru_cache(8_192)
+def _request_json(request: RequestFacts) -> str:
+    return _json({"request": _known(request)})
+
+
+def _facts_json(request: RequestFacts, page: PageFacts) -> str:
+    return _json({"request": _known(request), "page": asdict(page)})
+
+
+def _known(request: RequestFacts) -> dict[str, Any]:
+    """The request's facts without those that are not known, and without the agent, which has its own column."""
+    return {name: value for name, value in asdict(request).items() if value and name != "agent"}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)

@@ -1,0 +1,176 @@
+"""The directory: brands, topics and link keys as each process holds them, so that opening a link costs no query.
+
+A snapshot is replaced as a whole. One that is older than `FAREWELL_KEYRING_REFRESH_SECONDS` keeps answering while
+a thread loads the next, and goes on answering when the database is away: the pages stay up, and only what must
+be written fails. A key that the snapshot does not know is looked for at once, but not more than once a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock, Thread
+from uuid import UUID
+
+from cryptography.fernet import InvalidToken
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connection
+
+from preferences import addresses
+from preferences.links import Claims, LinkError, Purpose, open_token
+from preferences.models import Brand, BrandKey, Recipient, Topic
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LOOKS_FOR_A_KEY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicEntry:
+    id: int
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrandEntry:
+    """What the doors need to know of a brand."""
+
+    id: int
+    slug: str
+    name: str
+    policy: str
+    settle_minutes: int
+    topics: dict[str, TopicEntry]
+
+
+@dataclass(frozen=True)
+class Link:
+    """An authentic link: what it claims and the brand whose key sealed it."""
+
+    claims: Claims
+    brand: BrandEntry
+
+    @cached_property
+    def recipient(self) -> Recipient:
+        """The recipient, not read from the database and not necessarily there."""
+        return Recipient.at(self.brand.id, self.claims.channel, self.claims.address)
+
+    @property
+    def recipient_id(self) -> UUID:
+        return addresses.recipient_id(self.brand.id, self.claims.channel, self.claims.address)
+
+    @property
+    def topic_name(self) -> str:
+        entry = self.brand.topics.get(self.claims.topic)
+        return entry.name if entry else self.claims.topic
+
+    @property
+    def masked_address(self) -> str:
+        return addresses.mask(self.claims.channel, self.claims.address)
+
+    def topic_id(self) -> int:
+        """The id of the link's topic, which is made when nobody has heard of it yet: one or two queries then."""
+        if entry := self.brand.topics.get(self.claims.topic):
+            return entry.id
+        return Brand(id=self.brand.id).topic_for(self.claims.topic).id
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    loaded_at: float
+    ciphers: dict[bytes, AESGCM]
+    brands_by_kid: dict[bytes, BrandEntry]
+
+
+_NEVER = float("-inf")
+
+
+class Directory:
+    def __init__(self) -> None:
+        self._snapshot = Snapshot(_NEVER, {}, {})
+        self._lock = Lock()
+        self._is_refreshing = False
+
+    def open(self, token: str, purpose: Purpose) -> Link:
+        """Return the link of `token`, or raise LinkError when no live key sealed it for `purpose`."""
+        snapshot = self._current()
+        kid, claims = open_token(token, self._cipher_of)
+        brand = self._snapshot.brands_by_kid.get(kid) or snapshot.brands_by_kid.get(kid)
+        if brand is None or claims.purpose is not purpose:
+            raise LinkError("not a link for this door")
+        return Link(claims, brand)
+
+    def forget(self) -> None:
+        """Drop the snapshot; the next link is opened with a fresh one."""
+        self._snapshot = Snapshot(_NEVER, {}, {})
+
+    def _cipher_of(self, kid: bytes) -> AESGCM | None:
+        cipher = self._snapshot.ciphers.get(kid)
+        if cipher is None and time.monotonic() - self._snapshot.loaded_at > _SECONDS_BETWEEN_LOOKS_FOR_A_KEY:
+            self._load_or_keep()
+            cipher = self._snapshot.ciphers.get(kid)
+        return cipher
+
+    def _current(self) -> Snapshot:
+        snapshot = self._snapshot
+        age = time.monotonic() - snapshot.loaded_at
+        if snapshot.loaded_at == _NEVER:
+            self._load()
+        elif age > settings.FAREWELL_KEYRING_REFRESH_SECONDS and not self._is_refreshing:
+            self._is_refreshing = True
+            Thread(target=self._refresh, name="farewell-directory", daemon=True).start()
+        return self._snapshot
+
+    def _refresh(self) -> None:
+        try:
+            self._load_or_keep()
+        finally:
+            connection.close()
+            self._is_refreshing = False
+
+    def _load_or_keep(self) -> None:
+        try:
+            self._load()
+        except Error as error:
+            logger.warning("brands and keys not refreshed, the database does not answer: %s", type(error).__name__)
+            old = self._snapshot
+            self._snapshot = Snapshot(time.monotonic(), old.ciphers, old.brands_by_kid)
+
+    def _load(self) -> None:
+        asked_at = time.monotonic()
+        with self._lock:
+            if self._snapshot.loaded_at > asked_at:  # another thread loaded while this one waited
+                return
+            brands = _read_brands()
+            ciphers, brands_by_kid = {}, {}
+            for row in BrandKey.objects.live():
+                try:
+                    key = row.link_key()
+                except InvalidToken:
+                    logger.error("key %s cannot be unsealed: SECRET_KEY changed without SECRET_KEY_FALLBACKS", row.kid)
+                    continue
+                ciphers[key.kid] = AESGCM(key.secret)
+                brands_by_kid[key.kid] = brands[row.brand_id]
+            self._snapshot = Snapshot(time.monotonic(), ciphers, brands_by_kid)
+
+
+def _read_brands() -> dict[int, BrandEntry]:
+    brands = {}
+    for brand in Brand.objects.all():
+        if brand.address_key_check != addresses.address_key_check():
+            raise ImproperlyConfigured(
+                f"FAREWELL_ADDRESS_KEY (or the SECRET_KEY it derives from) is not the one that brand {brand.slug} "
+                "was made with; nobody's opt-out would be found. Set FAREWELL_ADDRESS_KEY to the former value."
+            )
+        brands[brand.id] = BrandEntry(brand.id, brand.slug, brand.name, brand.policy, brand.settle_minutes, {})
+    for topic in Topic.objects.all():
+        brands[topic.brand_id].topics[topic.slug] = TopicEntry(topic.id, topic.slug, topic.name)
+    return brands
+
+
+directory = Directory()

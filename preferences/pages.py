@@ -1,0 +1,56 @@
+"""The preference page: topics on and off, and everything off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+
+from preferences.directory import Link
+from preferences.models import Cause, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A topic as the page shows it."""
+
+    slug: str
+    name: str
+    description: str
+    is_in: bool
+
+
+def answer_preferences(
+    request: HttpRequest, link: Link, action: str, fields: QueryDict | None, cause: Cause
+) -> HttpResponse:
+    """Show the recipient's topics; with `fields`, the form's, save them first in one transaction.
+
+    Only topics that the page had shown are touched, so that a page from before a topic was added says nothing
+    about it. A form sent as it was shown changes nothing.
+    """
+    topics = list(Topic.objects.filter(brand_id=link.brand.id))
+    before = link.recipient.receives(topics)
+    if fields is not None:
+        if fields.get("all") == "off":
+            link.recipient.leave_everything(cause)
+        elif wishes := _changed_wishes(topics, before, fields):
+            link.recipient.choose(wishes, cause)
+    after = link.recipient.receives(topics) if fields is not None else before
+    choices = [Choice(topic.slug, topic.name, topic.description, after[topic.id]) for topic in topics]
+    changed = [choice for topic, choice in zip(topics, choices, strict=True) if before[topic.id] != after[topic.id]]
+    context = {
+        "brand_name": link.brand.name,
+        "masked": link.masked_address,
+        "action": action,
+        "topics": choices,
+        "saved": changed if fields is not None else None,
+        "all_off": not any(after.values()) and (bool(changed) or link.recipient.is_suppressed()),
+    }
+    return render(request, "preferences/page.html", context)
+
+
+def _changed_wishes(topics: list[Topic], before: dict[int, bool], fields: QueryDict) -> dict[int, bool]:
+    shown, ticked = set(fields.getlist("shown")), set(fields.getlist("topic"))
+    wishes = {topic.id: topic.slug in ticked for topic in topics if topic.slug in shown}
+    return {topic_id: wish for topic_id, wish in wishes.items() if wish != before[topic_id]}

@@ -1,0 +1,111 @@
+"""What the doors share: the link that was opened, who visits, and how it is told to the recorder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from engagement.context import context_of
+from engagement.detection import Facts, PageFacts, Verdict, assess
+from engagement.models import Kind
+from engagement.recorder import Event, recorder
+from engagement.rows import send_age, signals_json
+from engagement.visitors import Sighting, sight, truncated, visitor_address
+from preferences.addresses import network_hash
+from preferences.directory import Link, directory
+from preferences.links import Purpose
+from preferences.models import Cause, Source, State, Subscription, Suppression
+from unsubscribe.nonces import Nonce
+
+PURPOSES = {
+    "u": Purpose.UNSUBSCRIBE,
+    "o": Purpose.ONE_CLICK,
+    "p": Purpose.PREFERENCES,
+    "h": Purpose.HIDDEN,
+}
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request at a door, with its authentic link. `number` is the page view's, None before one is known."""
+
+    door: str
+    token: str
+    link: Link
+    sighting: Sighting
+    number: int | None = None
+    at: float = field(default_factory=time.time)
+
+    @classmethod
+    def open(cls, request: HttpRequest, door: str, token: str) -> Visit:
+        """Open the link. Raises LinkError for any token that does not open this door."""
+        return cls(door, token, directory.open(token, PURPOSES[door]), sight(request))
+
+    def take(self, nonce: Nonce | None) -> None:
+        """Tie this request to the page view that carried `nonce`."""
+        if nonce is not None:
+            self.number, self.at = nonce.visit, nonce.at
+
+    def facts(self, page: PageFacts | None = None) -> Facts:
+        """Gather what is known, with the visitor's recent interactions: one query."""
+        claims = self.link.claims
+        context = context_of(
+            brand_id=self.link.brand.id,
+            recipient_id=self.link.recipient.id,
+            mailing=claims.mailing,
+            link=f"{claims.purpose} {claims.topic}",
+            address=self.sighting.address,
+            moment=self.at,
+        )
+        return Facts(self.sighting.request_facts, send_age(claims.sent_at, self.at), page, context)
+
+    def judge(self, page: PageFacts | None = None) -> tuple[Facts, Verdict]:
+        facts = self.facts(page)
+        return facts, assess(facts)
+
+    def record(self, kind: Kind, answer: str, verdict: Verdict | None = None, page: PageFacts | None = None) -> None:
+        recorder.record(Event(self.link, kind.value, answer, self.sighting, self.number, verdict, page))
+
+    def cause(self, source: Source, verdict: Verdict | None = None, *, is_provisional: bool = False) -> Cause:
+        """Why this visit changes something. The evidence names the network only cut and hashed."""
+        settles_at = timezone.now() + timedelta(minutes=self.link.brand.settle_minutes) if is_provisional else None
+        return Cause(source, self.link.claims.mailing, evidence=self._evidence(verdict), settles_at=settles_at)
+
+    def standing(self) -> Standing:
+        """What the recipient has said about the link's topic so far: two small queries."""
+        entry = self.link.brand.topics.get(self.link.claims.topic)
+        recipient_id = self.link.recipient.id
+        row = Subscription.objects.filter(
+            recipient_id=recipient_id, topic_id=entry.id if entry else 0, channel=self.link.claims.channel
+        ).first()
+        if row and row.state == State.OUT:
+            return Standing(is_out=True)
+        is_suppressed = Suppression.objects.filter(recipient_id=recipient_id).exists()
+        has_come_back = row is not None and row.changed_at.timestamp() >= self.link.claims.sent_at
+        return Standing(is_out=is_suppressed, has_come_back=has_come_back)
+
+    def _evidence(self, verdict: Verdict | None) -> dict[str, Any]:
+        address = self.sighting.address
+        evidence: dict[str, Any] = {
+            "visit": self.number,
+            "send_age": send_age(self.link.claims.sent_at, self.at),
+            "network": truncated(address),
+            "visitor": network_hash(visitor_address(address)).hex(),
+        }
+        if verdict is not None:
+            evidence |= {"verdict": verdict.value.value, "score": verdict.score, "signals": signals_json(verdict)}
+        return evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`has_come_back`: since this mail was sent the recipient chose to stay, so that an arrival alone at its link
+    is no clear wish any more; a press is."""
+
+    is_out: bool = False
+    has_come_back: bool = False

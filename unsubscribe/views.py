@@ -1,0 +1,128 @@
+"""The doors that a mail opens. GET looks, POST acts; the token authorises, and no cookie is read or set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from engagement.detection import PageFacts, Value, may_commit
+from engagement.models import Kind
+from preferences.models import Source
+from preferences.pages import answer_preferences
+from unsubscribe import nonces, pages
+from unsubscribe.bodies import read_body, read_form, read_report
+from unsubscribe.doors import Visit
+from unsubscribe.nonces import NonceKind
+from unsubscribe.one_click import is_one_click
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def landing(request: HttpRequest, door: str, token: str) -> HttpResponse:
+    """The page for everyone on GET, RFC 8058 one-click on POST. No database and no template once warm."""
+    visit = Visit.open(request, door, token)
+    if request.method == "POST":
+        return one_click(request, visit)
+    visit.number = nonces.new_visit()
+    visit.record(Kind.VISIT if door == "u" else Kind.HEADER_VISIT, "page")
+    nonce = nonces.seal(NonceKind.VISIT, visit.number, token, at=visit.at)
+    return HttpResponse(pages.landing(door, token, nonce, visit.link))
+
+
+def one_click(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Commit and answer 200, for whoever asks: a mailbox provider's POST is not judged (RFC 8058 section 3.2)."""
+    if not is_one_click(read_body(request)):
+        return HttpResponse("Expected List-Unsubscribe=One-Click.\n", status=400, content_type="text/plain")
+    visit.link.recipient.opt_out(visit.link.topic_id(), visit.cause(Source.ONE_CLICK))
+    visit.record(Kind.ONE_CLICK, "done")
+    return HttpResponse("Unsubscribed.\n", content_type="text/plain")
+
+
+@require_POST
+def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
+    """The script's call: `done` when the visit may opt out by itself or has nothing to add, else `ask`."""
+    visit = Visit.open(request, door, token)
+    report = read_report(request)
+    nonce = nonces.open_nonce(NonceKind.VISIT, report.get("nonce"), token)
+    visit.take(nonce)
+    page = PageFacts.from_json(report.get("page"))
+    facts, verdict = visit.judge(page)
+    standing = visit.standing()
+    may_leave = nonce is not None and not standing.has_come_back and may_commit(visit.link.brand.policy, facts, verdict)
+    if may_leave and not standing.is_out:
+        cause = visit.cause(Source.ARRIVAL, verdict, is_provisional=True)
+        visit.link.recipient.opt_out(visit.link.topic_id(), cause)
+    answer = "done" if may_leave or (standing.is_out and nonce) else "ask"
+    visit.record(Kind.ARRIVE, answer, verdict, page)
+    return JsonResponse({"answer": answer} | ({"undo": _undo_pass(visit)} if answer == "done" else {}))
+
+
+@require_POST
+def confirm(request: HttpRequest, door: str, token: str) -> HttpResponse:
+    """The button. Always honoured; with machine traits it is provisional. A form sent blindly changes nothing."""
+    visit = Visit.open(request, door, token)
+    fields = read_form(request)
+    visit.take(nonces.open_nonce(NonceKind.VISIT, fields.get("nonce"), token))
+    choice = fields.get("choice")
+    if choice == "keep":
+        visit.record(Kind.KEEP, "kept")
+        return _page(request, visit, "kept")
+    if choice != "leave":
+        return _page(request, visit, "ask")
+    _, verdict = visit.judge()
+    cause = visit.cause(Source.CONFIRM_BUTTON, verdict, is_provisional=verdict.value is Value.MACHINE)
+    outcome = visit.link.recipient.opt_out(visit.link.topic_id(), cause)
+    visit.record(Kind.CONFIRM, "done", verdict)
+    return _page(request, visit, "done", already=not outcome.has_changed, nonce=_undo_pass(visit))
+
+
+@require_POST
+def undo(request: HttpRequest, door: str, token: str) -> HttpResponse:
+    """One click back, from a page that has just said "you have left". From anywhere else it is one press more:
+    a robot that submits every form of a page must not subscribe anyone either."""
+    visit = Visit.open(request, door, token)
+    nonce = nonces.open_nonce(NonceKind.UNDO, read_form(request).get("nonce"), token)
+    if nonce is None:
+        return _page(request, visit, "come_back", nonce=_undo_pass(visit))
+    visit.take(nonce)
+    outcome = visit.link.recipient.undo_opt_out(visit.link.topic_id(), visit.cause(Source.UNDO))
+    visit.record(Kind.UNDO, "undone" if outcome.has_changed else "unchanged")
+    return _page(request, visit, "undone", changed=outcome.has_changed)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences(request: HttpRequest, door: str, token: str) -> HttpResponse:
+    """The preference page, by its own link or from an unsubscribe page."""
+    visit = Visit.open(request, door, token)
+    action = f"/{door}/{token}" if door == "p" else f"/{door}/{token}/preferences"
+    fields = read_form(request) if request.method == "POST" else None
+    response = answer_preferences(request, visit.link, action, fields, visit.cause(Source.PREFERENCE_PAGE))
+    visit.record(Kind.PREFERENCES_VISIT if fields is None else Kind.PREFERENCES_SAVE, "page")
+    return response
+
+
+@require_safe
+def hidden(request: HttpRequest, door: str, token: str) -> HttpResponse:
+    """Looks like any page. That someone came is hard evidence against the visit, and nothing else."""
+    visit = Visit.open(request, door, token)
+    visit.record(Kind.HIDDEN_VISIT, "page")
+    return _page(request, visit, "hidden")
+
+
+def _page(request: HttpRequest, visit: Visit, outcome: str, **extra: Any) -> HttpResponse:
+    link = visit.link
+    context = {
+        "door": visit.door,
+        "token": visit.token,
+        "nonce": nonces.seal(NonceKind.VISIT, visit.number or nonces.new_visit(), visit.token),
+        "masked": link.masked_address,
+        "brand_name": link.brand.name,
+        "topic_name": link.topic_name,
+    }
+    return render(request, f"unsubscribe/{outcome}.html", context | extra)
+
+
+def _undo_pass(visit: Visit) -> str:
+    return nonces.seal(NonceKind.UNDO, visit.number or nonces.new_visit(), visit.token)
