@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from uuid import UUID
@@ -68,8 +69,19 @@ def canonical(channel: Channel, text: str) -> str:
 def recipient_id(brand_id: int, channel: Channel, address: str) -> UUID:
     """Return the id of the recipient at `address`: a keyed hash, so that no look-up is needed to find a person
     and what erasure leaves behind names nobody (docs/decisions/0002)."""
-    message = f"{brand_id}|{channel}|{canonical(channel, address)}".encode()
-    return UUID(bytes=hashlib.blake2b(message, key=address_key(), digest_size=16).digest())
+    return UUID(hex=recipient_hasher(brand_id, channel)(address))
+
+
+def recipient_hasher(brand_id: int, channel: Channel) -> Callable[[str], str]:
+    """Return what makes the hex digits of `recipient_id` from an address, for callers with millions of them."""
+    start = hashlib.blake2b(f"{brand_id}|{channel}|".encode(), key=address_key(), digest_size=16)
+
+    def hash_of(address: str) -> str:
+        state = start.copy()
+        state.update(canonical(channel, address).encode())
+        return state.hexdigest()
+
+    return hash_of
 
 
 def network_hash(address: str) -> bytes:
