@@ -1,0 +1,45 @@
+// The states of the landing page: waiting, ask, done.
+
+export const main = document.querySelector('[data-arrive]')
+const choice = main.querySelector('[data-choice]')
+const error = main.querySelector('[data-error]')
+let isHeld = false
+
+// A hand on a button: from now on nothing changes under it. The form's answer says what happened.
+for (const type of ['pointerdown', 'keydown', 'submit']) {
+  choice.addEventListener(type, () => { isHeld = true })
+}
+
+// A page taken back out of the browser's cache may show what is no longer so.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
+
+/** False for a tab reloaded, restored or gone back to: the person may have changed their mind since.
+ *  One that had said "done" may ask whether that still holds; the server then only tells. */
+export function isNewVisit() {
+  const type = performance.getEntriesByType('navigation')[0]?.type
+  return (type !== 'reload' && type !== 'back_forward') || history.state === 'done'
+}
+
+/** True while the server may still be asked, and its answer shown. */
+export function isOpen() {
+  return !isHeld && main.dataset.state !== 'done'
+}
+
+/** Shows `waiting`, `ask` or `done`; anything else asks too and says that nothing could be saved. */
+export function show(answer, undo) {
+  const isKnown = ['waiting', 'ask', 'done'].includes(answer)
+  main.dataset.state = isKnown ? answer : 'ask'
+  error.textContent = isKnown ? '' : error.dataset.say
+  if (answer === 'done') fillDone(undo)
+}
+
+function fillDone(undo) {
+  for (const element of main.querySelectorAll('[data-done] [data-say]')) element.textContent = element.dataset.say
+  const form = main.querySelector('[data-undo]')
+  form.elements.nonce.value = undo ?? ''
+  const button = document.createElement('button')
+  button.textContent = form.dataset.button
+  form.append(button)
+  document.title = main.querySelector('[data-done] h1').textContent
+  history.replaceState('done', '')
+}
