@@ -1,0 +1,119 @@
+"""The recorder: how fast it stores interactions, and what `kill -9` takes from it and from the ledger."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from bench import traffic
+from bench.landing import CONNECTIONS
+from bench.load import loading, read
+from bench.report import Line, say
+from bench.rows import stored_rows
+from bench.server import running
+from bench.stage import Stage
+from preferences.links import Purpose
+
+_SECONDS_BEFORE_KILL = 3
+
+
+def measure(stage: Stage) -> list[Line]:
+    kills = 2 if stage.is_quick else 5
+    say("recorder: rows")
+    lines = [Line("recorder", "Interactions judged and stored, one thread", _rows_per_second(stage), "rows/s")]
+    rows, milliseconds, opt_outs, acknowledged = [], [], 0, 0
+    for number in range(kills):
+        say(f"recorder: kill {number + 1} of {kills}")
+        lost, after = _kill_under_landings(stage)
+        rows.append(lost)
+        milliseconds.append(after)
+        lost, taken = _kill_under_opt_outs(stage)
+        opt_outs += lost
+        acknowledged += taken
+    note = f"median of {kills} kills; at most {max(rows):,} rows, {max(milliseconds):,.0f} ms"
+    return [
+        *lines,
+        Line("recorder", "Interactions that kill -9 loses", median(rows), "rows", note=note),
+        Line("recorder", "  as milliseconds of traffic", median(milliseconds), "ms"),
+        Line(
+            "recorder",
+            "Acknowledged opt-outs that kill -9 loses",
+            opt_outs,
+            "opt-outs",
+            aim=0,
+            is_limit=True,
+            note=f"of {acknowledged:,} acknowledged",
+        ),
+    ]
+
+
+def _rows_per_second(stage: Stage) -> float:
+    """In this process, with nothing else to do: from the queue to the committed row."""
+    from engagement.models import Kind
+    from engagement.recorder import Event, Recorder
+    from engagement.visitors import Sighting
+    from preferences.directory import directory
+
+    number = 10_000
+    tokens = traffic.tokens(stage, Purpose.UNSUBSCRIBE, number)
+    links = [directory.open(token, Purpose.UNSUBSCRIBE) for token in tokens]
+    headers = [
+        ("GET", agent, "en", "cross-site", "navigate", "document", "?1", *[None] * 6) for agent in traffic.AGENTS
+    ]
+    rates = []
+    for _ in range(3):
+        events = [
+            Event(link, Kind.VISIT, "page", Sighting(headers[n % len(headers)], f"10.9.{n // 250}.{n % 250}"), n)
+            for n, link in enumerate(links)
+        ]
+        recorder = Recorder()
+        start = time.perf_counter()
+        for event in events:
+            recorder.record(event)
+        recorder.flush()
+        rates.append(number / (time.perf_counter() - start))
+    return median(rates)
+
+
+def _kill_under_landings(stage: Stage) -> tuple[int, float]:
+    """Return how many answered landings left no row, and how many milliseconds of the traffic that is."""
+    requests = traffic.landings(stage, 5_000)
+    before = stored_rows(stage)
+    with (
+        running("config.wsgi:application", stage.threads) as server,
+        loading(requests, server.port, connections=CONNECTIONS, seconds=_SECONDS_BEFORE_KILL + 1) as generator,
+    ):
+        time.sleep(_SECONDS_BEFORE_KILL)
+        server.kill()
+        answered = read(generator).answered
+    lost = max(0, answered - (_settled_rows(stage) - before))
+    return lost, lost / answered * _SECONDS_BEFORE_KILL * 1000
+
+
+def _kill_under_opt_outs(stage: Stage) -> tuple[int, int]:
+    """Return how many acknowledged opt-outs are not in the ledger and the state, and how many there were."""
+    from preferences.directory import directory
+
+    requests = traffic.one_clicks(stage, 20_000)
+    with (
+        running("config.wsgi:application", stage.threads) as server,
+        loading(requests, server.port, connections=16, seconds=60, is_exact=True) as generator,
+    ):
+        time.sleep(_SECONDS_BEFORE_KILL)
+        server.kill()
+        acknowledged = read(generator).acknowledged
+    tokens = [requests[position].split()[1].decode().removeprefix("/o/") for position in acknowledged]
+    wanted = [directory.open(token, Purpose.ONE_CLICK).recipient_id for token in tokens]
+    kept = stage.count(
+        "SELECT count(*) FROM preferences_subscription AS present"
+        " JOIN preferences_preferencechange AS change ON change.id = present.change_id"
+        " WHERE present.recipient_id = ANY(%s) AND present.state = 'out' AND change.source = 'one_click'",
+        wanted,
+    )
+    return len(wanted) - kept, len(wanted)
+
+
+def _settled_rows(stage: Stage) -> int:
+    """A COPY whose client was killed ends within moments, and is rolled back unless it had committed."""
+    time.sleep(0.5)
+    return stored_rows(stage)
