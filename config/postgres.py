@@ -62,10 +62,10 @@ class EmbeddedServer:
         with self._turn():
             self._users = self._open("users")
             fcntl.flock(self._users, fcntl.LOCK_SH)
+            atexit.register(self.stop)
             if not self._is_running():
                 self._launch()
             self._wait()
-        atexit.register(self.stop)
 
     def stop(self) -> None:
         """Leave the server; the last one to leave stops it. Harmless when called again."""

@@ -1,0 +1,33 @@
+# The commands of Farewell. PORT=8001 and every other setting can be given on the command line: make run PORT=8001
+.DEFAULT_GOAL := help
+# Checking types loads the settings, and these want the two that have no default. Nothing is connected to.
+lint: export SECRET_KEY = lint
+lint: export DATABASE_URL = postgres://localhost/lint
+
+.PHONY: help run test lint bench requirements setup-dev
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start Farewell with a demo on http://127.0.0.1:8000; Ctrl-C stops it
+	@exec bin/run
+
+test: lint ## Check style and types, then run all tests with PostgreSQL and Chromium
+	@bin/test
+
+lint: setup-dev ## Check style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+
+bench: setup-dev ## Measure speed and memory, side by side with plain programs
+	@.venv/bin/python -m bench
+
+requirements: setup-dev ## Pin the newest packages that requirements*.in allow
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes \
+		--no-emit-index-url -o requirements.txt requirements.in
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes \
+		--no-emit-index-url -o requirements-dev.txt requirements-dev.in
+
+setup-dev:
+	@bin/setup requirements-dev.txt
