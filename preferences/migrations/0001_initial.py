@@ -174,7 +174,10 @@ class Migration(migrations.Migration):
             model_name="recipient",
             name="brand",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="recipients", to="preferences.brand"
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="recipients",
+                to="preferences.brand",
             ),
         ),
         migrations.CreateModel(
@@ -256,6 +259,7 @@ class Migration(migrations.Migration):
                 (
                     "recipient",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="subscriptions",
                         to="preferences.recipient",
@@ -312,18 +316,25 @@ class Migration(migrations.Migration):
                 (
                     "brand",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="preferences.brand"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="preferences.brand",
                     ),
                 ),
                 (
                     "recipient",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="changes", to="preferences.recipient"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="preferences.recipient",
                     ),
                 ),
                 (
                     "topic",
                     models.ForeignKey(
+                        db_index=False,
                         blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,

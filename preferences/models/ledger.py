@@ -83,9 +83,10 @@ class PreferenceChange(models.Model):
 
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
     changed_at = models.DateTimeField(db_default=Now())
-    brand = models.ForeignKey(Brand, models.PROTECT, related_name="+")
-    recipient = models.ForeignKey("preferences.Recipient", models.PROTECT, related_name="changes")
-    topic = models.ForeignKey(Topic, models.PROTECT, null=True, blank=True, related_name="+")
+    # No index of their own: the ones below begin with brand and recipient, and every index slows every opt-out.
+    brand = models.ForeignKey(Brand, models.PROTECT, related_name="+", db_index=False)
+    recipient = models.ForeignKey("preferences.Recipient", models.PROTECT, related_name="changes", db_index=False)
+    topic = models.ForeignKey(Topic, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     channel = models.CharField(max_length=5)
     state = models.CharField(max_length=7, choices=State)
     source = models.CharField(max_length=15, choices=Source)

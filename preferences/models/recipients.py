@@ -40,7 +40,7 @@ class Recipient(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    brand = models.ForeignKey(Brand, models.PROTECT, related_name="recipients")
+    brand = models.ForeignKey(Brand, models.PROTECT, related_name="recipients", db_index=False)  # see indexes
     channel = models.CharField(max_length=5, choices=[(c.value, c.value) for c in Channel])
     address = models.CharField(max_length=320)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -140,7 +140,7 @@ class Subscription(models.Model):
     """
 
     pk = models.CompositePrimaryKey("recipient_id", "topic_id", "channel")
-    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="subscriptions")
+    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="subscriptions", db_index=False)  # see pk
     topic = models.ForeignKey(Topic, models.PROTECT, related_name="+")
     channel = models.CharField(max_length=5)
     state = models.CharField(max_length=7, choices=State)
