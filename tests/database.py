@@ -28,6 +28,7 @@ def prepare_environment() -> None:
     for name in re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
         os.environ.pop(name, None)
     os.environ["FAREWELL_DATA_DIR"] = str(DATA_DIR)
+    os.environ["STATIC_ROOT"] = str(DATA_DIR / "static")
     os.environ["SECRET_KEY"] = "a-secret-key-of-the-tests-that-guards-nothing-at-all"
     os.environ["DATABASE_URL"] = _own_database(server or _embedded_server())
 

@@ -75,9 +75,9 @@ def _hsts() -> str:
 def _answer(request: HttpRequest) -> HttpResponseBase:
     try:
         request.resolver_match = match = resolve(request.path_info)
-        if request.method == "OPTIONS":
-            return HttpResponse(status=204, headers={"Allow": "GET, HEAD, POST, OPTIONS"})
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        if request.method == "OPTIONS":  # no door takes it, and each answers which methods it takes
+            return HttpResponse(status=204, headers={"Allow": f"{response.headers['Allow']}, OPTIONS"})
     except (LinkError, Resolver404):
         return HttpResponse(pages.fixed("unsubscribe/not_found.html"), status=404)
     except BodyError as error:

@@ -1,0 +1,166 @@
+"""The graded commit: who is `done` by arriving and who is asked for a press."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from engagement.models import Interaction
+from engagement.recorder import recorder
+from preferences.models import PreferenceChange, Source
+from tests.makers import make_cause
+from tests.unsubscribe.makers import HOUR, PERSON, arrive, make_mail, nonce_of
+
+pytestmark = pytest.mark.django_db
+
+STILL = {"visible": True, "focused": True, "presence": {"spots": 1}}
+PLAIN = {"sec-fetch-site": "none"}  # a mail program that opens the browser: no click inside a page
+
+
+@pytest.mark.parametrize(
+    ("age", "page", "headers", "answer"),
+    [
+        (HOUR, STILL, {}, "done"),
+        (HOUR, STILL, PLAIN, "done"),
+        (400, STILL, {}, "done"),
+        (400, STILL, PLAIN, "ask"),
+        (120, STILL, {}, "done"),
+        (30, STILL, {}, "ask"),
+        (30, PERSON, {}, "done"),
+        (30, PERSON, PLAIN, "done"),
+        (HOUR, {**STILL, "focused": False}, {}, "ask"),
+        (HOUR, {**STILL, "visible": False}, {}, "ask"),
+        (HOUR, {**PERSON, "webdriver": True}, {}, "ask"),
+        (HOUR, {**PERSON, "framed": True}, {}, "ask"),
+        (HOUR, {**STILL, "presence": {"spots": 9, "untrusted": 3}}, PLAIN, "ask"),
+        (HOUR, PERSON, {"user-agent": "curl/8.0"}, "ask"),
+        (HOUR, PERSON, {"user-agent": ""}, "ask"),
+        (HOUR, PERSON, {"sec-purpose": "prefetch;prerender"}, "ask"),
+        (HOUR, STILL, {"sec-fetch-site": "", "sec-fetch-mode": "", "sec-fetch-dest": "", "sec-fetch-user": ""}, "ask"),
+        (HOUR, STILL, {**PLAIN, "accept-language": ""}, "ask"),
+    ],
+)
+def test_evidence_decides(client: Client, age: int, page: Any, headers: dict[str, str], answer: str) -> None:
+    mail = make_mail(age=age)
+    assert arrive(client, mail.token(), page, **headers)["answer"] == answer
+    assert mail.state() == ("out" if answer == "done" else "default")
+
+
+@pytest.mark.parametrize(("policy", "page", "answer"), [("instant", {}, "done"), ("strict", STILL, "ask")])
+def test_the_policy_of_the_brand_decides_how_much(client: Client, policy: str, page: Any, answer: str) -> None:
+    mail = make_mail(policy=policy)
+    assert arrive(client, mail.token(), page, **PLAIN)["answer"] == answer
+
+
+def test_an_arrival_is_provisional_for_the_brands_window(client: Client) -> None:
+    mail = make_mail(settle_minutes=30)
+    arrive(client, mail.token())
+    row = PreferenceChange.objects.get()
+    assert row.settles_at is not None
+    assert timedelta(minutes=29) < row.settles_at - timezone.now() <= timedelta(minutes=30)
+    assert row.source == "arrival"
+    assert row.mailing == "2026-11"
+    assert row.evidence["verdict"] == "human"
+    assert row.evidence["network"] == "127.0.0.0"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        '{"nonce": 5}',
+        '{"nonce": {}, "page": []}',
+        "[" * 5000,
+        '{"page": {"presence": 7}}',
+        "\xff",
+    ],
+)
+def test_a_garbled_report_asks_and_never_fails(client: Client, body: str) -> None:
+    mail = make_mail()
+    response = client.post(f"/u/{mail.token()}/arrive", body, content_type="application/json")
+    assert (response.status_code, response.json()) == (200, {"answer": "ask"})
+    assert mail.state() == "default"
+
+
+def test_a_nonce_of_another_link_is_worth_nothing(client: Client) -> None:
+    mail = make_mail()
+    stolen = nonce_of(client.get(f"/u/{mail.token(address='mallory@example.org')}"))
+    assert arrive(client, mail.token(), nonce=stolen)["answer"] == "ask"
+
+
+def test_arriving_twenty_times_writes_one_row(client: Client) -> None:
+    mail = make_mail()
+    for _ in range(20):
+        assert arrive(client, mail.token())["answer"] == "done"
+    assert mail.changes() == [("out", "arrival")]
+
+
+def test_who_came_back_since_the_mail_was_sent_is_asked(client: Client) -> None:
+    mail = make_mail()
+    mail.alice.opt_out(mail.topic.id, make_cause())
+    mail.alice.undo_opt_out(mail.topic.id, make_cause(Source.UNDO))
+    assert arrive(client, mail.token())["answer"] == "ask"
+    assert mail.state() == "default"
+
+
+def test_who_came_back_before_the_mail_was_sent_leaves_by_one_click(client: Client) -> None:
+    mail = make_mail(age=-60)
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+    assert arrive(client, mail.token(), PERSON)["answer"] == "done"
+
+
+def test_who_has_left_already_is_told_so(client: Client) -> None:
+    mail = make_mail(age=5)
+    mail.alice.opt_out(mail.topic.id, make_cause())
+    assert arrive(client, mail.token(), STILL)["answer"] == "done"
+    assert len(mail.changes()) == 1
+
+
+def test_the_hidden_link_speaks_against_the_same_visitor(client: Client) -> None:
+    mail = make_mail()
+    client.get(f"/h/{mail.token('hidden')}")
+    recorder.flush()
+    assert arrive(client, mail.token())["answer"] == "ask"
+    recorder.flush()
+    signals = Interaction.objects.get(kind="arrive").signals
+    assert "hidden_link" in {signal["name"] for signal in signals}
+
+
+def test_the_hidden_link_does_not_speak_against_another_visitor(client: Client, settings: Any) -> None:
+    settings.FAREWELL_TRUSTED_PROXY_COUNT = 1
+    mail = make_mail()
+    client.get(f"/h/{mail.token('hidden')}", headers={"x-forwarded-for": "198.51.100.7"})
+    recorder.flush()
+    assert arrive(client, mail.token(), **{"x-forwarded-for": "203.0.113.9"})["answer"] == "done"
+
+
+def test_all_links_of_a_mail_at_once_are_a_scan(client: Client) -> None:
+    mail = make_mail()
+    client.get(f"/p/{mail.token('preferences')}")
+    recorder.flush()
+    assert arrive(client, mail.token())["answer"] == "ask"
+
+
+def test_one_address_at_three_recipients_is_a_scan(client: Client) -> None:
+    mail = make_mail()
+    for name in ("bob", "mallory", "alice"):
+        client.get(f"/u/{mail.token(address=f'{name}@example.org')}")
+    recorder.flush()
+    assert arrive(client, mail.token())["answer"] == "ask"
+
+
+def test_the_verdict_of_the_arrival_is_recorded(client: Client) -> None:
+    mail = make_mail(age=30)
+    arrive(client, mail.token(), STILL)
+    arrive(client, mail.token(), PERSON)
+    recorder.flush()
+    rows = Interaction.objects.filter(kind="arrive").order_by("occurred_at")
+    assert [(row.answer, row.verdict) for row in rows] == [("ask", "unsure"), ("done", "human")]
+    assert rows[0].facts["page"]["presence"]["spots"] == 1
