@@ -118,7 +118,8 @@ def forget_transactions() -> int:
     """Move all rows to the beginning of the feed, ordered by id; return how many. For after a restore."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE preferences_preferencechange SET xid = 0 WHERE xid <> 0")
-        return cursor.rowcount
+        count: int = cursor.rowcount
+        return count
 
 
 def utc(moment: datetime | None) -> str | None:

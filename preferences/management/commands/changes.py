@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 
 from preferences import feed
 from preferences.feed import Change, Cursor, Feed, FeedError
@@ -64,7 +64,7 @@ class Command(ExampleCommand):
         try:
             while (limit := self._write_present(reader, limit)) != 0 and interval and not self._is_stopping:
                 self._wait(interval)
-        except DatabaseError as error:
+        except (OperationalError, InterfaceError) as error:
             raise CommandError(
                 f"The database went away: {' '.join(str(error).split())}\n"
                 f"Go on with --after {reader.cursor} when it is back."

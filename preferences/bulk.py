@@ -1,0 +1,170 @@
+"""Opt-outs by the thousand: what the verbs `opt_out` and `suppress` of a recipient do, for many in one statement.
+
+The statements mean the same as those of preferences/models/ledger.py, and a test compares their results. The
+brand's lock is taken alone here and shared by the verbs. It is a statement of its own, and the first: what follows
+then sees everything that was committed before, and the rows' transaction id is drawn under the lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from preferences.addresses import canonical, recipient_hasher
+from preferences.links import Channel
+from preferences.models import Brand, Source
+from preferences.models.ledger import BRAND_LOCK
+
+# Doors of the same brand wait while a batch is written, a tenth of a second or two.
+BATCH_SIZE = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """One opt-out to write: of a topic, or of everything (a suppression) when `topic_id` is None.
+
+    `line` is where in its file it stands, `date` what the file says about when it was made.
+    """
+
+    line: int
+    address: str
+    topic_id: int | None = None
+    reason: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch comes from, for the ledger."""
+
+    actor: str
+    file: str
+
+
+# The planner is held to index look-ups, so that a batch costs the same however large the tables are.
+_BEGIN = """
+SELECT pg_advisory_xact_lock(%s, %s),
+       CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
+       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_seqscan', 'off', true)
+"""
+_GIVEN = """
+WITH given AS (
+    SELECT DISTINCT ON (id, topic_id) id, address, line, topic_id, coalesce(reason, '') AS reason,
+           jsonb_strip_nulls(jsonb_build_object('file', %(file)s::text, 'line', line, 'date', date)) AS evidence
+    FROM unnest(%(ids)s::uuid[], %(addresses)s::text[], %(lines)s::int[], %(topics)s::bigint[], %(reasons)s::text[],
+                %(dates)s::text[]) AS row (id, address, line, topic_id, reason, date)
+    ORDER BY id, topic_id, line
+)"""
+_KNOWN = """, known AS (
+    INSERT INTO preferences_recipient (id, brand_id, channel, address)
+    SELECT DISTINCT ON (id) id, %(brand)s::bigint, %(channel)s, address FROM given
+    ON CONFLICT (id) DO NOTHING
+)"""
+_LEAVING_TOPICS = """, wanted AS (
+    SELECT given.*, coalesce(present.state, 'default') AS state, present.change_id
+    FROM given
+    LEFT JOIN preferences_subscription present ON present.recipient_id = given.id
+         AND present.topic_id = given.topic_id AND present.channel = %(channel)s
+    WHERE present.state IS DISTINCT FROM 'out' OR present.settles_at > now()
+)"""
+_LEAVING_EVERYTHING = """, wanted AS (
+    SELECT given.* FROM given
+    WHERE NOT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = given.id)
+)"""
+_COUNT = "SELECT count(*) FROM wanted"
+_OUT_OF_TOPICS = """, change AS (
+    INSERT INTO preferences_preferencechange
+        (changed_at, brand_id, recipient_id, topic_id, channel, state, source, reason, evidence, mailing, actor,
+         replaced)
+    SELECT clock_timestamp(), %(brand)s, id, topic_id, %(channel)s, 'out', %(source)s, reason, evidence, '',
+           %(actor)s, jsonb_build_object('state', state, 'change', change_id)
+    FROM wanted ORDER BY line
+    RETURNING id, recipient_id, topic_id, changed_at
+), present AS (
+    INSERT INTO preferences_subscription
+        (recipient_id, topic_id, channel, state, previous_state, change_id, changed_at, settles_at)
+    SELECT change.recipient_id, change.topic_id, %(channel)s, 'out',
+           CASE before.state WHEN 'out' THEN before.previous_state ELSE coalesce(before.state, 'default') END,
+           change.id, change.changed_at, NULL
+    FROM change
+    LEFT JOIN preferences_subscription before ON before.recipient_id = change.recipient_id
+         AND before.topic_id = change.topic_id AND before.channel = %(channel)s
+    ON CONFLICT (recipient_id, topic_id, channel) DO UPDATE SET
+        state = EXCLUDED.state, previous_state = EXCLUDED.previous_state, change_id = EXCLUDED.change_id,
+        changed_at = EXCLUDED.changed_at, settles_at = EXCLUDED.settles_at
+)
+SELECT count(*) FROM change
+"""
+_SUPPRESSED = """, change AS (
+    INSERT INTO preferences_preferencechange
+        (changed_at, brand_id, recipient_id, channel, state, source, reason, evidence, mailing, actor, replaced)
+    SELECT clock_timestamp(), %(brand)s, id, %(channel)s, 'out', %(source)s, reason, evidence, '', %(actor)s,
+           jsonb_build_object('state', 'default', 'change', NULL)
+    FROM wanted ORDER BY line
+    RETURNING id, recipient_id, changed_at
+), present AS (
+    INSERT INTO preferences_suppression (recipient_id, reason, created_at, change_id)
+    SELECT recipient_id, 'import', changed_at, id FROM change
+)
+SELECT count(*) FROM change
+"""
+_OPT_OUT = _GIVEN + _LEAVING_TOPICS + _KNOWN + _OUT_OF_TOPICS
+_SUPPRESS = _GIVEN + _LEAVING_EVERYTHING + _KNOWN + _SUPPRESSED
+
+
+def opt_out_many(brand: Brand, channel: Channel, wishes: Sequence[OptOut], origin: Origin) -> int:
+    """Write the opt-outs and return how many were new. One transaction: all of them or none. Idempotent."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_BEGIN, [BRAND_LOCK, brand.id])
+        return _execute(_OPT_OUT, _SUPPRESS, brand, channel, wishes, origin)
+
+
+def count_new(brand: Brand, channel: Channel, wishes: Sequence[OptOut]) -> int:
+    """Return how many opt-outs `opt_out_many` would write now."""
+    statements = (_GIVEN + _LEAVING_TOPICS + _COUNT, _GIVEN + _LEAVING_EVERYTHING + _COUNT)
+    return _execute(*statements, brand, channel, wishes, Origin("", ""))
+
+
+def _execute(
+    leave_topics: str, leave_everything: str, brand: Brand, channel: Channel, wishes: Sequence[OptOut], origin: Origin
+) -> int:
+    of_topics = [wish for wish in wishes if wish.topic_id is not None]
+    of_everything = [wish for wish in wishes if wish.topic_id is None]
+    count = 0
+    with connection.cursor() as cursor:
+        for statement, part in ((leave_topics, of_topics), (leave_everything, of_everything)):
+            if part:
+                cursor.execute(statement, _values(brand, channel, part, origin))
+                count += cursor.fetchone()[0]
+    return count
+
+
+def _values(brand: Brand, channel: Channel, wishes: Sequence[OptOut], origin: Origin) -> dict[str, Any]:
+    hash_of = recipient_hasher(brand.id, channel)
+    addresses = [canonical(channel, wish.address) for wish in wishes]
+    return {
+        "brand": brand.id,
+        "channel": channel.value,
+        "source": Source.IMPORT.value,
+        "actor": origin.actor,
+        "file": origin.file,
+        "ids": _array(hash_of(address) for address in addresses),
+        "addresses": _array(map(_quoted, addresses)),
+        "lines": _array(str(wish.line) for wish in wishes),
+        "topics": _array(str(wish.topic_id) for wish in wishes if wish.topic_id is not None),
+        "reasons": _array(_quoted(wish.reason) for wish in wishes),
+        "dates": _array(_quoted(wish.date) if wish.date else "NULL" for wish in wishes),
+    }
+
+
+def _array(items: Iterable[str]) -> str:
+    """A PostgreSQL array literal, which is cheaper than a list of a thousand parameters."""
+    return "{" + ",".join(items) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
