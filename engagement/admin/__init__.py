@@ -1,0 +1,8 @@
+"""The admin of what happened to mailings, and of the page that shows what robots would have done."""
+
+from __future__ import annotations
+
+from engagement.admin.interactions import InteractionAdmin
+from engagement.admin.mailings import MailingAdmin, RecordingGapAdmin
+
+__all__ = ["InteractionAdmin", "MailingAdmin", "RecordingGapAdmin"]

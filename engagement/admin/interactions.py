@@ -1,0 +1,167 @@
+"""Interactions, read as sentences with the reasons of their verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from engagement.admin.prevented import prevented_view
+from engagement.models import Interaction, Kind, Mailing
+from preferences.admin.filters import MailingFilter, PeriodFilter, RecipientFilter
+from preferences.admin.lists import LookOnlyAdmin, as_list, pretty_json
+
+
+def reasons(interaction: Interaction) -> list[str]:
+    """Return the verdict's reasons, those that prove a machine marked."""
+    signals = interaction.signals if isinstance(interaction.signals, list) else []
+    return [f"{signal.get('reason', '')}{' (proof)' if signal.get('hard') else ''}" for signal in signals]
+
+
+def spoken_age(seconds: int | None) -> str:
+    """Return how long after sending, in the largest unit that is not zero."""
+    if seconds is None:
+        return "at an unknown time after sending"
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {name}{'' if count == 1 else 's'} after sending"
+    return f"{seconds} s after sending"
+
+
+def sentence(interaction: Interaction) -> str:
+    """Return what the visitor did and what came of it, such as "Opened the page 12 s after sending"."""
+    kind = str(interaction.get_kind_display())
+    answers = {"ask": ", was shown the button", "done": ", is out"}
+    answer = answers.get(interaction.answer, "") if interaction.kind != Kind.ONE_CLICK else ""
+    return f"{kind[:1].upper()}{kind[1:]} {spoken_age(interaction.send_age)}{answer}"
+
+
+class InteractionPeriodFilter(PeriodFilter):
+    """Seven days unless chosen: the table is partitioned by time, and a day may hold millions."""
+
+    field = "occurred_at"
+    default_days = 7
+
+
+class KnownMailingFilter(MailingFilter):
+    """Suggests the newest mailings from their own table."""
+
+    @property
+    def suggestions(self) -> QuerySet[Mailing, str]:  # type: ignore[override]
+        return Mailing.objects.values_list("slug", flat=True)[:200]
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [("landing", "opened either link"), *((kind.value, str(kind.label)) for kind in Kind)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not (value := self.value()):
+            return queryset
+        return queryset.filter(kind__in=[Kind.VISIT, Kind.HEADER_VISIT] if value == "landing" else [value])
+
+
+@admin.register(Interaction)
+class InteractionAdmin(LookOnlyAdmin[Interaction]):
+    empty_text = (
+        "Every visit to a link will appear here within a second, with the verdict on it and the reasons: page views, "
+        "script runs, presses and one-click requests."
+    )
+    list_display = ["when", "told", "judged", "why"]
+    list_display_links = ["when"]
+    list_select_related = ["brand"]
+    list_filter = [
+        InteractionPeriodFilter,
+        RecipientFilter,
+        "verdict",
+        KindFilter,
+        ("is_hard", admin.BooleanFieldListFilter),
+        "brand",
+        KnownMailingFilter,
+    ]
+    ordering = ["-occurred_at", "-id"]
+    readonly_fields = [
+        "when",
+        "what",
+        "judged",
+        "why",
+        "whose",
+        "brand",
+        "topic",
+        "mailing_name",
+        "channel",
+        "purpose",
+        "answer",
+        "visit",
+        "network",
+        "visitor_hash",
+        "agent",
+        "rules",
+        "shown_facts",
+    ]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.prevented_view)
+        return [path("prevented/", view, name="engagement_interaction_prevented"), *super().get_urls()]
+
+    def prevented_view(self, request: HttpRequest) -> HttpResponse:
+        return prevented_view(self, request)
+
+    @admin.display(description="when")
+    def when(self, interaction: Interaction) -> str:
+        return date_format(timezone.localtime(interaction.occurred_at), "j M Y H:i:s")
+
+    @admin.display(description="interaction")
+    def told(self, interaction: Interaction) -> SafeString:
+        """The row as one sentence, with brand, mailing and recipient."""
+        return format_html(
+            '<strong>{}</strong>. <span class="fw-aside">{} · recipient {}</span>',
+            sentence(interaction),
+            " · ".join(part for part in (str(interaction.brand), interaction.mailing) if part),
+            self.whose(interaction),
+        )
+
+    @admin.display(description="what")
+    def what(self, interaction: Interaction) -> str:
+        return sentence(interaction)
+
+    @admin.display(description="verdict")
+    def judged(self, interaction: Interaction) -> SafeString:
+        sign = format_html(
+            '<span class="fw-verdict fw-{}">{}</span>', interaction.verdict, interaction.get_verdict_display()
+        )
+        points = "proof" if interaction.is_hard else f"{interaction.score:+d} points"
+        return format_html('{} <span class="fw-aside">{}</span>', sign, points)
+
+    @admin.display(description="reasons")
+    def why(self, interaction: Interaction) -> SafeString:
+        return as_list(reasons(interaction))
+
+    @admin.display(description="mailing", empty_value="–")
+    def mailing_name(self, interaction: Interaction) -> str | None:
+        return interaction.mailing or None
+
+    @admin.display(description="recipient")
+    def whose(self, interaction: Interaction) -> SafeString:
+        """A recipient of whom nothing is stored has no page; the list of their interactions is there for all."""
+        here = f"{reverse('admin:engagement_interaction_changelist')}?recipient={interaction.recipient_id}"
+        return format_html('<a href="{}">{}…</a>', here, str(interaction.recipient_id)[:8])
+
+    @admin.display(description="visitor (hash)")
+    def visitor_hash(self, interaction: Interaction) -> str:
+        return bytes(interaction.visitor).hex()
+
+    @admin.display(description="facts")
+    def shown_facts(self, interaction: Interaction) -> SafeString:
+        return pretty_json(interaction.facts)

@@ -1,0 +1,75 @@
+"""The form that chooses what the page of prevented robot unsubscribes counts."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from engagement.prevented import Scope
+from preferences.admin.filters import day_start
+from preferences.models import Brand
+
+LONGEST = timedelta(days=366)
+DEFAULTS = {"period": "30"}
+_DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+class ScopeForm(forms.Form):
+    """Days are whole days of the current time zone, today included."""
+
+    period = forms.ChoiceField(
+        choices=[("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days"), ("days", "From … to …")],
+        required=False,
+    )
+    since = forms.DateField(label="from", required=False, widget=_DAY)
+    until = forms.DateField(label="to", required=False, widget=_DAY)
+    brand = forms.ModelChoiceField(Brand.objects.all(), required=False, empty_label="All brands")
+    mailing = forms.CharField(
+        max_length=100, required=False, widget=forms.TextInput(attrs={"list": "fw-mailings", "placeholder": "All"})
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        if cleaned["period"] == "days" or (not cleaned["period"] and cleaned["since"]):
+            self._clean_days(cleaned)
+        else:
+            days = int(cleaned["period"] or DEFAULTS["period"])
+            cleaned["until"] = timezone.localdate()
+            cleaned["since"] = cleaned["until"] - timedelta(days=days - 1)
+        return cleaned
+
+    def _clean_days(self, cleaned: dict[str, Any]) -> None:
+        cleaned["until"] = cleaned["until"] or timezone.localdate()
+        since, until = cleaned["since"], cleaned["until"]
+        if since is None:
+            self.add_error("since", "Say from which day.")
+        elif since > until:
+            self.add_error("since", "This day is after the last one.")
+        elif until - since >= LONGEST:
+            self.add_error("since", "Choose a year at most.")
+
+    @property
+    def scope(self) -> Scope:
+        cleaned = self.cleaned_data
+        since: date = cleaned["since"]
+        until: date = cleaned["until"]
+        brand: Brand | None = cleaned["brand"]
+        return Scope(
+            day_start(since), day_start(until + timedelta(days=1)), brand.pk if brand else None, cleaned["mailing"]
+        )
+
+    @property
+    def link_parameters(self) -> dict[str, str]:
+        """What the filtered lists call the same choice."""
+        cleaned = self.cleaned_data
+        parameters = {"since": cleaned["since"].isoformat(), "until": cleaned["until"].isoformat()}
+        if cleaned["brand"]:
+            parameters["brand__id__exact"] = str(cleaned["brand"].pk)
+        if cleaned["mailing"]:
+            parameters["mailing"] = cleaned["mailing"]
+        return parameters

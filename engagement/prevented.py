@@ -1,0 +1,280 @@
+"""What robots would have done, and what people did: the figures of a period, from the stored rows.
+
+Every query names a time range. A page view is one landing GET with its number; the script's calls and the button
+carry the same number, at most a day later (the life of the page's nonce), so those are looked for until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Sum
+from django.utils import timezone
+
+from engagement.models import RecordingGap
+from preferences.models import Source
+
+HOURLY_UP_TO = timedelta(days=3, hours=1)  # three days are 73 hours when a clock is put back
+NONCE_LIFE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which rows: from `start` up to `end`, of one brand and mailing or of all."""
+
+    start: datetime
+    end: datetime
+    brand_id: int | None = None
+    mailing: str = ""
+
+    @property
+    def is_hourly(self) -> bool:
+        return self.end - self.start <= HOURLY_UP_TO
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One count for each verdict."""
+
+    human: int = 0
+    unsure: int = 0
+    machine: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.human + self.unsure + self.machine
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The visits of the hour or day that begins at `start`, in the current time zone."""
+
+    start: datetime
+    visits: Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """Page views that looked like a robot's. `left_count` of them ended with the recipient out all the same, by
+    a press or by what the page saw later; the others are `prevented_count`, at the links of `recipient_count`."""
+
+    found_count: int
+    left_count: int
+    recipient_count: int
+
+    @property
+    def prevented_count(self) -> int:
+        return self.found_count - self.left_count
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Page views that were shown the button. Then it was pressed, or presence made it needless."""
+
+    asked_count: int
+    pressed_count: int
+    needless_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptOuts:
+    """Opt-outs through one door: topics that were left, and by how many recipients (a suppression has no topic)."""
+
+    source: Source
+    topic_count: int
+    recipient_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """`count` is None when it is known of no mailing; else the sum over those of which it is known."""
+
+    count: int | None
+    mailing_count: int
+    unknown_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    buckets: tuple[Bucket, ...]
+    landings: Robots
+    scripts: Robots
+    doubt: Doubt
+    opt_outs: tuple[OptOuts, ...]
+    undone: OptOuts
+    delivered: Delivered
+    visits: Verdicts
+    script_runs: Verdicts
+    left: Verdicts
+    lost_count: int
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.visits.total or self.script_runs.total or self.opt_outs or self.undone.recipient_count)
+
+
+def figures(scope: Scope) -> Figures:
+    """Return the figures of `scope`."""
+    views = _page_views(scope)
+    buckets = tuple(_buckets(scope))
+    sources = {row.source: row for row in _by_source(scope)}
+    undone = sources.pop(Source.UNDO, OptOuts(Source.UNDO, 0, 0))
+    return Figures(
+        buckets=buckets,
+        landings=Robots(*views[:3]),
+        scripts=Robots(*views[3:6]),
+        doubt=Doubt(*views[6:9]),
+        opt_outs=tuple(sources.values()),
+        undone=undone,
+        delivered=_delivered(scope),
+        visits=_sum(bucket.visits for bucket in buckets),
+        script_runs=Verdicts(*views[9:12]),
+        left=_left(scope),
+        lost_count=_lost(scope),
+    )
+
+
+def _sum(parts: Iterable[Verdicts]) -> Verdicts:
+    counts = [(part.human, part.unsure, part.machine) for part in parts]
+    return Verdicts(*map(sum, zip(*counts, strict=True))) if counts else Verdicts()
+
+
+_BUCKETS = """
+SELECT date_trunc(%(unit)s, occurred_at, %(zone)s), count(*) FILTER (WHERE verdict = 'human'),
+       count(*) FILTER (WHERE verdict = 'unsure'), count(*) FILTER (WHERE verdict = 'machine')
+FROM engagement_interaction
+WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
+  AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+GROUP BY 1
+"""
+
+
+def _buckets(scope: Scope) -> Iterator[Bucket]:
+    unit = "hour" if scope.is_hourly else "day"
+    zone = timezone.get_current_timezone()
+    rows = _rows(_BUCKETS, scope, unit=unit, zone=str(zone))
+    counted = {start: Verdicts(*counts) for start, *counts in rows}
+    for start in sorted({*_starts(scope), *counted}):
+        yield Bucket(start.astimezone(zone), counted.get(start, Verdicts()))
+
+
+def _starts(scope: Scope) -> Iterator[datetime]:
+    """The starts of all hours or days in `scope`, also of those without a visit."""
+    start = timezone.localtime(scope.start).replace(minute=0, second=0, microsecond=0)
+    if scope.is_hourly:
+        start = start.astimezone(UTC)
+        while start < scope.end:
+            yield start
+            start += timedelta(hours=1)
+        return
+    start = start.replace(hour=0)
+    while start < scope.end:
+        yield start.astimezone(UTC)
+        start += timedelta(days=1)  # of the wall clock: midnight stays midnight
+
+
+# `seen` is read once; `ended` are the page views at whose end the recipient was out.
+_PAGE_VIEWS = """
+WITH seen AS MATERIALIZED (
+    SELECT occurred_at, id, recipient_id, kind, answer, verdict, visit, occurred_at < %(end)s AS is_in,
+           kind IN ('visit', 'header_visit') AND facts -> 'request' ->> 'method' = 'GET' AS is_landing
+    FROM engagement_interaction
+    WHERE occurred_at >= %(start)s AND occurred_at < %(late)s
+      AND kind IN ('visit', 'header_visit', 'arrive', 'confirm')
+      AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+), arrivals AS (
+    SELECT * FROM seen WHERE kind = 'arrive' AND visit IS NOT NULL
+), pressed AS (
+    SELECT DISTINCT visit FROM seen WHERE kind = 'confirm' AND visit IS NOT NULL
+), done AS (
+    SELECT DISTINCT visit FROM arrivals WHERE answer = 'done'
+), ended AS (
+    SELECT visit FROM pressed UNION SELECT visit FROM done
+), asked AS (
+    SELECT DISTINCT visit FROM arrivals WHERE is_in AND answer = 'ask'
+), landings AS (
+    SELECT count(*), count(ended.visit), count(DISTINCT recipient_id) FILTER (WHERE ended.visit IS NULL)
+    FROM seen LEFT JOIN ended USING (visit) WHERE is_in AND is_landing AND verdict = 'machine'
+), scripts AS (
+    SELECT count(DISTINCT visit), count(DISTINCT ended.visit),
+           count(DISTINCT recipient_id) FILTER (WHERE ended.visit IS NULL)
+    FROM arrivals LEFT JOIN ended USING (visit) WHERE is_in AND verdict = 'machine'
+), doubt AS (
+    SELECT count(*), count(pressed.visit), count(done.visit) FILTER (WHERE pressed.visit IS NULL)
+    FROM asked LEFT JOIN pressed USING (visit) LEFT JOIN done USING (visit)
+), last_run AS (
+    SELECT DISTINCT ON (visit) verdict FROM arrivals WHERE is_in ORDER BY visit, occurred_at DESC, id DESC
+), runs AS (
+    SELECT count(*) FILTER (WHERE verdict = 'human'), count(*) FILTER (WHERE verdict = 'unsure'),
+           count(*) FILTER (WHERE verdict = 'machine')
+    FROM last_run
+)
+SELECT * FROM landings, scripts, doubt, runs
+"""
+
+# A final door that settles a provisional opt-out writes the ledger too; it is not an opt-out more.
+_BY_SOURCE = """
+SELECT source, count(topic_id), count(DISTINCT recipient_id)
+FROM preferences_preferencechange
+WHERE changed_at >= %(start)s AND changed_at < %(end)s
+  AND ((state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out') OR source = 'undo')
+  AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+GROUP BY source
+ORDER BY 3 DESC, 2 DESC, 1
+"""
+_LEFT = """
+SELECT count(*) FILTER (WHERE evidence ->> 'verdict' = 'human'),
+       count(*) FILTER (WHERE evidence ->> 'verdict' IS NULL OR evidence ->> 'verdict' NOT IN ('human', 'machine')),
+       count(*) FILTER (WHERE evidence ->> 'verdict' = 'machine')
+FROM preferences_preferencechange
+WHERE changed_at >= %(start)s AND changed_at < %(end)s AND topic_id IS NOT NULL
+  AND source IN ('arrival', 'confirm_button') AND state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out'
+  AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+"""
+
+
+def _page_views(scope: Scope) -> tuple[int, ...]:
+    return _rows(_PAGE_VIEWS, scope, late=scope.end + NONCE_LIFE)[0]
+
+
+def _by_source(scope: Scope) -> list[OptOuts]:
+    return [OptOuts(Source(source), topics, recipients) for source, topics, recipients in _rows(_BY_SOURCE, scope)]
+
+
+def _left(scope: Scope) -> Verdicts:
+    return Verdicts(*_rows(_LEFT, scope)[0])
+
+
+# Without a mailing chosen, those that had a visit in the period: a sum over all times would compare nothing.
+_DELIVERED = """
+SELECT sum(delivered_count)::bigint, count(*), count(*) - count(delivered_count)
+FROM engagement_mailing
+WHERE (%(brand)s::bigint IS NULL OR brand_id = %(brand)s)
+  AND CASE WHEN %(mailing)s <> '' THEN slug = %(mailing)s ELSE (brand_id, slug) IN (
+      SELECT DISTINCT brand_id, mailing FROM engagement_interaction
+      WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
+        AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s)
+  ) END
+"""
+
+
+def _delivered(scope: Scope) -> Delivered:
+    return Delivered(*_rows(_DELIVERED, scope)[0])
+
+
+def _lost(scope: Scope) -> int:
+    """Interactions that were not recorded for want of room in the recorder's queue, of whichever brand."""
+    gaps = RecordingGap.objects.filter(started_at__lt=scope.end, ended_at__gte=scope.start)
+    return gaps.aggregate(sum=Sum("lost_count"))["sum"] or 0
+
+
+def _rows(statement: str, scope: Scope, **values: Any) -> list[tuple[Any, ...]]:
+    values |= {"start": scope.start, "end": scope.end, "brand": scope.brand_id, "mailing": scope.mailing}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
