@@ -57,6 +57,7 @@ class Recorder:
         self._shed_since: datetime | None = None
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
+        self._stopping = threading.Event()
         self._write_lock = threading.Lock()
         self._known_mailings: set[tuple[int, str]] = set()
 
@@ -85,6 +86,12 @@ class Recorder:
                 self._write_batch()
             self._report_shed()
 
+    def stop(self) -> None:
+        """End the thread after a last flush, and wait for it."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
     def _start(self) -> None:
         with self._start_lock:
             if self._thread is None or not self._thread.is_alive():
@@ -95,10 +102,9 @@ class Recorder:
     def _run(self) -> None:
         main = threading.main_thread()
         try:
-            while main.is_alive():
-                main.join(settings.FAREWELL_RECORDER_FLUSH_SECONDS)
+            while main.is_alive() and not self._stopping.wait(settings.FAREWELL_RECORDER_FLUSH_SECONDS):
                 if not self._try_flush():
-                    main.join(_SECONDS_BETWEEN_TRIES)
+                    self._stopping.wait(_SECONDS_BETWEEN_TRIES)
             self._flush_at_exit()
         finally:
             connection.close()
@@ -142,7 +148,8 @@ class Recorder:
         return lines
 
     def _copy(self, lines: list[str]) -> None:
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        # Django turns psycopg's errors into its own for execute() alone, so that copy() has to ask for it.
+        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(_COPY) as copy:
             copy.write("".join(lines).encode())
 
     def _rescue(self, error: Error) -> None:

@@ -6,8 +6,11 @@ database of its own in it, so that two runs at a time do not meet.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,9 +31,15 @@ def prepare_environment() -> None:
     for name in re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
         os.environ.pop(name, None)
     os.environ["FAREWELL_DATA_DIR"] = str(DATA_DIR)
-    os.environ["STATIC_ROOT"] = str(DATA_DIR / "static")
+    os.environ["STATIC_ROOT"] = _own_folder("farewell-static-")
     os.environ["SECRET_KEY"] = "a-secret-key-of-the-tests-that-guards-nothing-at-all"
     os.environ["DATABASE_URL"] = _own_database(server or _embedded_server())
+
+
+def _own_folder(prefix: str) -> str:
+    path = tempfile.mkdtemp(prefix=prefix)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def _embedded_server() -> str:

@@ -19,7 +19,7 @@ from engagement.visitors import Sighting, sight, truncated, visitor_address
 from preferences.addresses import network_hash
 from preferences.directory import Link, directory
 from preferences.links import Purpose
-from preferences.models import Cause, Source, State, Subscription, Suppression
+from preferences.models import Cause, PreferenceChange, Source, State, Subscription, Suppression
 from unsubscribe.nonces import Nonce
 
 PURPOSES = {
@@ -84,10 +84,21 @@ class Visit:
             recipient_id=recipient_id, topic_id=entry.id if entry else 0, channel=self.link.claims.channel
         ).first()
         if row and row.state == State.OUT:
-            return Standing(is_out=True)
+            return Standing(is_out=True, change_id=row.change_id)
         is_suppressed = Suppression.objects.filter(recipient_id=recipient_id).exists()
         has_come_back = row is not None and row.changed_at.timestamp() >= self.link.claims.sent_at
         return Standing(is_out=is_suppressed, has_come_back=has_come_back)
+
+    def take_back_arrival(self) -> bool:
+        """Put back the opt-out that this very page view made by arriving: the hand was on "keep" all the while."""
+        change_id = self.standing().change_id
+        if change_id is None or self.number is None:
+            return False
+        arrival = {"id": change_id, "source": Source.ARRIVAL, "evidence__visit": self.number}
+        if not PreferenceChange.objects.filter(**arrival).exists():
+            return False
+        cause = self.cause(Source.UNDO)
+        return self.link.recipient.undo_change(change_id, self.link.topic_id(), cause).has_changed
 
     def _evidence(self, verdict: Verdict | None) -> dict[str, Any]:
         address = self.sighting.address
@@ -109,3 +120,4 @@ class Standing:
 
     is_out: bool = False
     has_come_back: bool = False
+    change_id: int | None = None  # of the present opt-out

@@ -67,8 +67,7 @@ def confirm(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit.take(nonces.open_nonce(NonceKind.VISIT, fields.get("nonce"), token))
     choice = fields.get("choice")
     if choice == "keep":
-        visit.record(Kind.KEEP, "kept")
-        return _page(request, visit, "kept")
+        return _keep(request, visit)
     if choice != "leave":
         return _page(request, visit, "ask")
     _, verdict = visit.judge()
@@ -76,6 +75,16 @@ def confirm(request: HttpRequest, door: str, token: str) -> HttpResponse:
     outcome = visit.link.recipient.opt_out(visit.link.topic_id(), cause)
     visit.record(Kind.CONFIRM, "done", verdict)
     return _page(request, visit, "done", already=not outcome.has_changed, nonce=_undo_pass(visit))
+
+
+def _keep(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Nothing changes, but what this page view did by arriving while the hand was on its way; and who had left
+    before is not told otherwise."""
+    visit.take_back_arrival()
+    visit.record(Kind.KEEP, "kept")
+    if visit.standing().is_out:
+        return _page(request, visit, "come_back", nonce=_undo_pass(visit))
+    return _page(request, visit, "kept")
 
 
 @require_POST

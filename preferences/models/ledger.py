@@ -142,7 +142,8 @@ def _lock_number(recipient_id: UUID) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change about to be written. `state` None means back to what the present opt-out replaced.
+    """One change about to be written. `state` None means back to what the present opt-out replaced, and then
+    `replacing` may name the change that must still be the present one.
 
     Brand and topic are ids, so that a caller with a cached brand needs no query for them. A suppression has
     neither topic nor state.
@@ -155,6 +156,7 @@ class Step:
     cause: Cause
     topic_id: int | None = None
     state: State | None = None
+    replacing: int | None = None
 
 
 # `before` is the present row, or nothing. An opt-out that is repeated by a final door while the first is still
@@ -174,6 +176,7 @@ WITH known AS (
            CASE WHEN before.state = 'out' THEN before.previous_state ELSE before.state END AS kept_state
     FROM before
     WHERE CASE WHEN %(state)s::text IS NULL THEN before.state = 'out'
+                    AND before.change_id = coalesce(%(replacing)s::bigint, before.change_id)
                WHEN %(state)s::text = 'out' THEN before.state <> 'out'
                     OR (before.settles_at > now() AND %(settles_at)s::timestamptz IS NULL)
                ELSE before.state <> %(state)s::text END
@@ -234,7 +237,8 @@ RETURNING id
 def write(step: Step) -> int | None:
     """Write the change and the state it leads to, inside `turn_of`; return its id, or None if nothing changes."""
     state = step.state.value if step.state else None
-    return _execute(_WRITE, step, topic=step.topic_id, state=state, settles_at=step.cause.settles_at)
+    settles_at, replacing = step.cause.settles_at, step.replacing
+    return _execute(_WRITE, step, topic=step.topic_id, state=state, settles_at=settles_at, replacing=replacing)
 
 
 def suppress(step: Step, why: str) -> int | None:

@@ -75,6 +75,12 @@ class Recipient(models.Model):
         with turn_of(self.id, self.brand_id):
             return _outcome([*self._give_way({topic_id}, cause), ledger.write(self._step(cause, topic_id))])
 
+    def undo_change(self, change_id: int, topic_id: int, cause: Cause) -> Outcome:
+        """Put back what the opt-out `change_id` replaced, unless another change has come since. Idempotent."""
+        step = Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, replacing=change_id)
+        with turn_of(self.id, self.brand_id):
+            return _outcome([ledger.write(step)])
+
     def choose(self, wishes: Mapping[int, bool], cause: Cause) -> Outcome:
         """Set the topics named by id to in (True) or out, all or none, and leave every other topic alone."""
         with turn_of(self.id, self.brand_id):

@@ -140,3 +140,20 @@ def test_a_mail_scanned_after_the_undo_changes_nothing(client: Client) -> None:
     undo(client, token, press(client, token))
     assert arrive(client, token)["answer"] == "ask"
     assert mail.state() == "default"
+
+
+def test_keep_takes_back_what_the_same_page_view_did_by_arriving(client: Client) -> None:
+    mail = make_mail()
+    token = mail.token()
+    nonce = nonce_of(client.get(f"/u/{token}"))
+    assert arrive(client, token, nonce=nonce)["answer"] == "done"
+    submit(client, f"/u/{token}/confirm", {"nonce": nonce, "choice": "keep"})
+    assert mail.changes() == [("out", "arrival"), ("default", "undo")]
+
+
+def test_keep_takes_back_nothing_that_another_view_did(client: Client) -> None:
+    mail = make_mail()
+    token = mail.token()
+    assert arrive(client, token)["answer"] == "done"
+    assert b"Nothing has changed yet" in press(client, token, "keep")
+    assert mail.state() == "out"
