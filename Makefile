@@ -30,4 +30,4 @@ requirements: setup-dev ## Pin the newest packages that requirements*.in allow
 		--no-emit-index-url -o requirements-dev.txt requirements-dev.in
 
 setup-dev:
-	@bin/setup requirements-dev.txt
+	@bin/setup requirements.txt requirements-dev.txt

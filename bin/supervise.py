@@ -200,7 +200,8 @@ def manage(*arguments: str) -> str:
     if done.returncode:
         log = DATA_DIR / "run.log"
         log.write_text(done.stdout + done.stderr)
-        reason = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
+        lines = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+        reason = lines[-1] if lines[0].startswith("Traceback") else lines[0]
         raise RunError(f"manage.py {arguments[0]} failed: {reason}\nAll that it said is in {log}.")
     return done.stdout
 

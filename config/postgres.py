@@ -14,6 +14,7 @@ import os
 import pwd
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -182,16 +183,13 @@ def _admit_system_user(directory: Path) -> None:
     except KeyError:
         command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
         subprocess.run(command, check=True, capture_output=True)
-    for folder in {directory, *directory.parents, *_wheel().parents}:
-        if _grant(folder, 0o001):
-            sys.stderr.write(f"farewell: PostgreSQL runs as {SYSTEM_USER}, so others may now pass {folder}\n")
-    for path in (_wheel(), *_wheel().rglob("*")):  # installed under a strict umask, perhaps
-        _grant(path, 0o005 if path.stat().st_mode & 0o100 else 0o004)
+    closed = [folder for folder in {directory, *directory.parents, *_wheel().parents} if not _may_pass(folder)]
+    for folder in closed:
+        folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+    if closed:
+        names = ", ".join(sorted(map(str, closed)))
+        sys.stderr.write(f"farewell: PostgreSQL runs as {SYSTEM_USER} and was let pass (chmod o+x) through {names}\n")
 
 
-def _grant(path: Path, bits: int) -> bool:
-    mode = path.stat().st_mode
-    if mode & bits == bits:
-        return False
-    path.chmod(mode | bits)
-    return True
+def _may_pass(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_IXOTH)
