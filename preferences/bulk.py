@@ -7,30 +7,36 @@ then sees everything that was committed before, and the rows' transaction id is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import batched
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection, transaction
 
-from preferences.addresses import canonical, recipient_hasher
 from preferences.links import Channel
 from preferences.models import Brand, Source
 from preferences.models.ledger import BRAND_LOCK
 
 # Doors of the same brand wait while a batch is written, a tenth of a second or two.
 BATCH_SIZE = 4000
+# Ids are hashes: taken as they come, each batch touches pages all over every index. Sorted in chunks of this many,
+# a batch keeps to a small part of them, which measured a third faster.
+CHUNK_SIZE = 25 * BATCH_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
     """One opt-out to write: of a topic, or of everything (a suppression) when `topic_id` is None.
 
-    `line` is where in its file it stands, `date` what the file says about when it was made.
+    `recipient` is the id as hex digits, `address` canonical; `line` is where in its file the opt-out stands, `date`
+    what the file says about when it was made.
     """
 
-    line: int
+    recipient: str
     address: str
+    line: int
     topic_id: int | None = None
     reason: str = ""
     date: str = ""
@@ -82,7 +88,7 @@ _OUT_OF_TOPICS = """, change AS (
          replaced)
     SELECT clock_timestamp(), %(brand)s, id, topic_id, %(channel)s, 'out', %(source)s, reason, evidence, '',
            %(actor)s, jsonb_build_object('state', state, 'change', change_id)
-    FROM wanted ORDER BY line
+    FROM wanted
     RETURNING id, recipient_id, topic_id, changed_at
 ), present AS (
     INSERT INTO preferences_subscription
@@ -104,7 +110,7 @@ _SUPPRESSED = """, change AS (
         (changed_at, brand_id, recipient_id, channel, state, source, reason, evidence, mailing, actor, replaced)
     SELECT clock_timestamp(), %(brand)s, id, %(channel)s, 'out', %(source)s, reason, evidence, '', %(actor)s,
            jsonb_build_object('state', 'default', 'change', NULL)
-    FROM wanted ORDER BY line
+    FROM wanted
     RETURNING id, recipient_id, changed_at
 ), present AS (
     INSERT INTO preferences_suppression (recipient_id, reason, created_at, change_id)
@@ -114,6 +120,13 @@ SELECT count(*) FROM change
 """
 _OPT_OUT = _GIVEN + _LEAVING_TOPICS + _KNOWN + _OUT_OF_TOPICS
 _SUPPRESS = _GIVEN + _LEAVING_EVERYTHING + _KNOWN + _SUPPRESSED
+
+
+def in_batches(wishes: Iterable[OptOut]) -> Iterator[list[OptOut]]:
+    """Yield batches of the wishes in an order that is cheap to write, in constant memory."""
+    for chunk in batched(wishes, CHUNK_SIZE):
+        for batch in batched(sorted(chunk, key=attrgetter("recipient")), BATCH_SIZE):
+            yield list(batch)
 
 
 def opt_out_many(brand: Brand, channel: Channel, wishes: Sequence[OptOut], origin: Origin) -> int:
@@ -144,16 +157,14 @@ def _execute(
 
 
 def _values(brand: Brand, channel: Channel, wishes: Sequence[OptOut], origin: Origin) -> dict[str, Any]:
-    hash_of = recipient_hasher(brand.id, channel)
-    addresses = [canonical(channel, wish.address) for wish in wishes]
     return {
         "brand": brand.id,
         "channel": channel.value,
         "source": Source.IMPORT.value,
         "actor": origin.actor,
         "file": origin.file,
-        "ids": _array(hash_of(address) for address in addresses),
-        "addresses": _array(map(_quoted, addresses)),
+        "ids": _array(wish.recipient for wish in wishes),
+        "addresses": _array(_quoted(wish.address) for wish in wishes),
         "lines": _array(str(wish.line) for wish in wishes),
         "topics": _array(str(wish.topic_id) for wish in wishes if wish.topic_id is not None),
         "reasons": _array(_quoted(wish.reason) for wish in wishes),

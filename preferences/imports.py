@@ -106,6 +106,7 @@ class RowReader:
     def __init__(self, brand: Brand, channel: Channel, columns: Columns, topic: Topic | None, *, makes_topics: bool):
         self._brand = brand
         self._channel = channel
+        self._hash_of = addresses.recipient_hasher(brand.id, channel)
         self._columns = columns
         self._topic_id = topic.id if topic else None
         self._topic_ids = dict(brand.topics.values_list("slug", "id"))
@@ -126,7 +127,8 @@ class RowReader:
         topic_id = self._topic_of(_cell(cells, columns.topic))
         reason = _printable(_cell(cells, columns.reason))[:MAX_REASON_LENGTH]
         date = _cell(cells, columns.date)[:MAX_DATE_LENGTH]
-        return OptOut(row.line, address, topic_id, reason, date if _DATE.match(date) else "")
+        address = addresses.canonical(self._channel, address)
+        return OptOut(self._hash_of(address), address, row.line, topic_id, reason, date if _DATE.match(date) else "")
 
     def _topic_of(self, text: str) -> int | None:
         if not text:

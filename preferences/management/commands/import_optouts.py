@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import csv
 from argparse import ArgumentParser
-from itertools import batched
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,8 +89,8 @@ class Command(ExampleCommand):
                 next(rows)
             try:
                 with progress("B", self.path.stat().st_size, is_size=True) as bar:
-                    for batch in batched(rows, bulk.BATCH_SIZE):
-                        self._write(self._wishes(reader, batch, rejects))
+                    for batch in bulk.in_batches(self._wishes(reader, rows, rejects)):
+                        self._write(batch)
                         bar.update(file.size_read() - bar.n)
             except (KeyboardInterrupt, OperationalError, InterfaceError) as error:
                 raise CommandError(self._interruption(error), returncode=130) from None
@@ -98,16 +98,16 @@ class Command(ExampleCommand):
                 rejects.close()
             self._sum_up(file.legacy_count, rejects.count, rejects_path)
 
-    def _wishes(self, reader: RowReader, rows: tuple[Row, ...], rejects: Rejects) -> list[OptOut]:
-        wishes = []
+    def _wishes(self, reader: RowReader, rows: Iterator[Row], rejects: Rejects) -> Iterator[OptOut]:
         for row in rows:
+            self.read_count += 1
             try:
-                wishes.append(reader.read(row))
+                wish = reader.read(row)
             except RowError as error:
                 rejects.add(row, str(error))
                 self._report(rejects.count, row.line, str(error))
-        self.read_count += len(rows)
-        return wishes
+            else:
+                yield wish
 
     def _write(self, wishes: list[OptOut]) -> None:
         if self.is_dry_run:
