@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection, transaction
@@ -164,7 +165,7 @@ def test_any_sequence_of_verbs_keeps_ledger_and_state_in_agreement(steps: list[t
         each = PreferenceChange.objects.filter(recipient_id=alice.id).order_by("id")
         for topic_id in {row.topic_id for row in each}:
             states = [(row.state, row.settles_at is None) for row in each if row.topic_id == topic_id]
-            assert all(one != two for one, two in zip(states, states[1:], strict=False)), "a row says nothing new"
+            assert all(one != two for one, two in pairwise(states)), "a row says nothing new"
 
 
 @contextmanager
