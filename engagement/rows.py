@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from engagement.detection import RULES_VERSION, Facts, PageFacts, RequestFacts, Verdict, assess
-from engagement.visitors import truncated, visitor_address
+from engagement.visitors import network_name, request_facts, truncated, visitor_address
 from preferences.addresses import network_hash
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def send_age(sent_at: int, moment: float) -> int | None:
 def copy_line(event: Event) -> str:
     """Return the line for `COPY ... (COLUMNS)`. Judges the event if no door did."""
     claims = event.link.claims
-    request = event.sighting.request_facts
+    headers, address = event.sighting.headers, event.sighting.address
     age = send_age(claims.sent_at, event.occurred_at)
-    judged = _judge(request, _age_class(age)) if event.verdict is None else _verdict_fields(event.verdict)
+    judged, agent, facts = _request_fields(headers, network_name(address), _age_class(age))
     fields = (
         datetime.fromtimestamp(event.occurred_at, UTC).isoformat(),
         str(event.link.brand.id),
@@ -62,12 +62,12 @@ def copy_line(event: Event) -> str:
         claims.purpose,
         event.kind,
         event.answer,
-        judged,
+        judged if event.verdict is None else _verdict_fields(event.verdict),
         r"\N" if event.visit is None else str(event.visit),
-        _visitor(event.sighting.address),
-        request.agent.translate(_ESCAPES),
+        _visitor(address),
+        agent,
         r"\N" if age is None else str(age),
-        _request_json(request) if event.page is None else _facts_json(request, event.page),
+        facts if event.page is None else _facts_json(event.sighting.request_facts, event.page),
     )
     return "\t".join(fields) + "\n"
 
@@ -77,8 +77,11 @@ def _age_class(age: int | None) -> int | None:
 
 
 @lru_cache(8_192)
-def _judge(request: RequestFacts, age: int | None) -> str:
-    return _verdict_fields(assess(Facts(request, send_age=age)))
+def _request_fields(headers: tuple[str | None, ...], network: str, age: int | None) -> tuple[str, str, str]:
+    """The columns that equal requests share: what they are judged, their agent and their facts."""
+    request = request_facts(headers, network)
+    facts = _json({"request": _known(request)})
+    return _verdict_fields(assess(Facts(request, send_age=age))), request.agent.translate(_ESCAPES), facts
 
 
 def _verdict_fields(verdict: Verdict) -> str:
@@ -95,11 +98,6 @@ def signals_json(verdict: Verdict) -> list[dict[str, Any]]:
 def _visitor(address: str) -> str:
     network = truncated(address) or r"\N"
     return f"\\\\x{network_hash(visitor_address(address)).hex()}\t{network}"
-
-
-@lru_cache(8_192)
-def _request_json(request: RequestFacts) -> str:
-    return _json({"request": _known(request)})
 
 
 def _facts_json(request: RequestFacts, page: PageFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -42,7 +42,7 @@ class Sighting:
 
     @property
     def request_facts(self) -> RequestFacts:
-        return _request_facts(self.headers, network_name(self.address))
+        return request_facts(self.headers, network_name(self.address))
 
 
 def sight(request: HttpRequest) -> Sighting:
@@ -75,30 +75,28 @@ def _plain_address(text: str) -> str:
     return str(ip)
 
 
-@lru_cache(16_384)
 def visitor_address(address: str) -> str:
     """Return the part of an address that stays with one visitor: all of IPv4, the /64 of IPv6."""
-    return _cut(address, 32, 64)
+    return _cut(address, 64) if ":" in address else address
+
+
+def truncated(address: str) -> str:
+    """Return the network that may be stored: /24 of IPv4, /48 of IPv6."""
+    if ":" in address:
+        return _cut(address, 48)
+    return f"{address.rpartition('.')[0]}.0" if address else ""
 
 
 @lru_cache(16_384)
-def truncated(address: str) -> str:
-    """Return the network that may be stored: /24 of IPv4, /48 of IPv6."""
-    return _cut(address, 24, 48)
-
-
-def _cut(address: str, bits4: int, bits6: int) -> str:
-    if not address:
-        return ""
-    bits = bits6 if ":" in address else bits4
-    return str(ip_network((address, bits), strict=False).network_address)
+def _cut(address: str, bits: int) -> str:
+    return str(IPv6Network((address, bits), strict=False).network_address)
 
 
 network_name = lru_cache(16_384)(classify_network)
 
 
 @lru_cache(16_384)
-def _request_facts(headers: tuple[str | None, ...], network: str) -> RequestFacts:
+def request_facts(headers: tuple[str | None, ...], network: str) -> RequestFacts:
     method, agent, language, site, mode, dest, user, *purposes, hints, platform = [
         _printable(text, AGENT_LENGTH if index == 1 else _HEADER_LENGTH) for index, text in enumerate(headers)
     ]
