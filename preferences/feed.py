@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -56,7 +57,7 @@ SELECT pg_snapshot_xmin(snapshot)::text::bigint, pg_snapshot_xmax(snapshot)::tex
        (SELECT max(xid) FROM preferences_preferencechange)
 FROM pg_current_snapshot() AS snapshot
 """
-_PAGE = """
+_CHANGES = """
 SELECT change.xid, change.id, change.changed_at, brand.slug, topic.slug, change.channel, recipient.address,
        change.state, change.source, change.reason, change.mailing, change.actor, change.settles_at,
        change.replaced::text, change.evidence::text
@@ -64,11 +65,14 @@ FROM preferences_preferencechange change
 JOIN preferences_brand brand ON brand.id = change.brand_id
 LEFT JOIN preferences_topic topic ON topic.id = change.topic_id
 LEFT JOIN preferences_recipient recipient ON recipient.id = change.recipient_id
+"""
+_PAGE = """
 WHERE (change.xid, change.id) > (%(xid)s, %(id)s) AND change.xid < %(horizon)s
       AND (%(brand)s::bigint IS NULL OR change.brand_id = %(brand)s)
 ORDER BY change.xid, change.id
 LIMIT %(limit)s
 """
+_OF_RECIPIENT = "WHERE change.recipient_id = %s ORDER BY change.id"
 
 
 class Feed:
@@ -110,8 +114,15 @@ class Feed:
     def _page(self, horizon: int) -> list[Change]:
         position, values = self._position, {"horizon": horizon, "brand": self._brand_id, "limit": PAGE_SIZE}
         with connection.cursor() as cursor:
-            cursor.execute(_PAGE, {"xid": position.xid, "id": position.id, **values})
+            cursor.execute(_CHANGES + _PAGE, {"xid": position.xid, "id": position.id, **values})
             return [_change(row) for row in cursor.fetchall()]
+
+
+def of_recipient(recipient_id: UUID) -> list[Change]:
+    """Return all changes of one recipient, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGES + _OF_RECIPIENT, [recipient_id])
+        return [_change(row) for row in cursor.fetchall()]
 
 
 def forget_transactions() -> int:
@@ -124,7 +135,7 @@ def forget_transactions() -> int:
 
 def utc(moment: datetime | None) -> str | None:
     """Return the moment as JSON carries it: 2026-11-21T18:00:00.123456Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z") if moment else None
 
 
 def _change(row: tuple[Any, ...]) -> Change:

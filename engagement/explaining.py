@@ -1,0 +1,138 @@
+"""Everything that is known about one address: what holds now, how it came so, and who visited its links."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engagement.models import Interaction
+from preferences import feed
+from preferences.feed import Change, utc
+from preferences.links import Channel
+from preferences.models import Brand, Recipient, State, Subscription, Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    brand: str
+    reason: str
+    since: str | None
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNow:
+    """What holds for one topic. `state` is what was chosen, `effective` what follows from it, from the topic's
+    default and from a suppression; `provisional` that the opt-out may still be taken back by evidence."""
+
+    brand: str
+    topic: str
+    name: str
+    channel: str
+    state: str
+    effective: str
+    provisional: bool
+    provisional_until: str | None
+    since: str | None
+    change: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The fields are those of `explain --json` (docs/commands.md); moments are ISO 8601 in UTC."""
+
+    address: str
+    channel: str
+    known: bool
+    at: str | None
+    suppressed: list[Suppressed]
+    topics: list[TopicNow]
+    changes: list[dict[str, Any]]
+    interactions: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def explain(brands: Iterable[Brand], channel: Channel, address: str, now: datetime) -> Explanation:
+    """Return what is known at `now` about the address, at each of `brands`. An address nobody has heard of is
+    answered too, with the topics' defaults."""
+    recipients = [(brand, Recipient.at(brand.id, channel, address)) for brand in brands]
+    ids = [recipient.id for _, recipient in recipients]
+    suppressed = [row for brand, recipient in recipients for row in _suppressed(brand, recipient)]
+    topics = [topic for brand, recipient in recipients for topic in _topics(brand, recipient, now)]
+    changes = [_entry(change, now) for id in ids for change in feed.of_recipient(id)]
+    visits = [_visit(brand, row) for brand, recipient in recipients for row in _interactions(recipient)]
+    return Explanation(
+        address=recipients[0][1].address if recipients else address,
+        channel=channel.value,
+        known=bool(changes or visits) or Recipient.objects.filter(id__in=ids).exists(),
+        at=utc(now),
+        suppressed=suppressed,
+        topics=topics,
+        changes=sorted(changes, key=lambda change: int(change["id"])),
+        interactions=sorted(visits, key=lambda visit: (str(visit["occurred_at"]), int(visit["id"]))),
+    )
+
+
+def _suppressed(brand: Brand, recipient: Recipient) -> Iterator[Suppressed]:
+    for row in Suppression.objects.filter(recipient_id=recipient.id):
+        yield Suppressed(brand.slug, row.reason, utc(row.created_at), row.change_id)
+
+
+def _topics(brand: Brand, recipient: Recipient, now: datetime) -> Iterator[TopicNow]:
+    rows = {row.topic_id: row for row in Subscription.objects.filter(recipient_id=recipient.id)}
+    receives = recipient.receives(topics := list(brand.topics.all()))
+    is_suppressed = recipient.is_suppressed()
+    for topic in topics:
+        row = rows.get(topic.id)
+        settles_at = row.settles_at if row and row.settles_at and row.settles_at > now else None
+        effective = "suppressed" if is_suppressed else "subscribed" if receives[topic.id] else "unsubscribed"
+        yield TopicNow(
+            brand=brand.slug,
+            topic=topic.slug,
+            name=topic.name,
+            channel=recipient.channel,
+            state=row.state if row else State.DEFAULT.value,
+            effective=effective,
+            provisional=settles_at is not None,
+            provisional_until=utc(settles_at),
+            since=utc(row.changed_at) if row else None,
+            change=row.change_id if row else None,
+        )
+
+
+def _entry(change: Change, now: datetime) -> dict[str, Any]:
+    until = change.fields["provisional_until"]
+    return {**change.fields, "provisional": until is not None and datetime.fromisoformat(until) > now}
+
+
+def _interactions(recipient: Recipient) -> Iterator[Interaction]:
+    return Interaction.objects.of_recipient(recipient.id).order_by("occurred_at", "id").iterator()
+
+
+def _visit(brand: Brand, row: Interaction) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "occurred_at": utc(row.occurred_at),
+        "brand": brand.slug,
+        "topic": row.topic,
+        "channel": row.channel,
+        "mailing": row.mailing,
+        "purpose": row.purpose,
+        "kind": row.kind,
+        "answer": row.answer,
+        "verdict": row.verdict,
+        "score": row.score,
+        "hard": row.is_hard,
+        "signals": row.signals,
+        "rules": row.rules,
+        "send_age": row.send_age,
+        "visit": row.visit,
+        "visitor": bytes(row.visitor).hex(),
+        "network": row.network,
+        "agent": row.agent,
+    }

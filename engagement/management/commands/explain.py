@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from engagement.explaining import explain
+from engagement.sentences import tell
+from preferences.links import Channel
+from preferences.management import lookups
+from preferences.management.example import ExampleCommand
+from preferences.models import Brand
+
+_EXAMPLE = """\
+manage.py explain alice@example.org --brand demo
+
+Tells what the address gets, every change of it with its source and evidence, and every visit to its links with the
+verdict and its reasons, newest last. docs/commands.md has the fields of --json."""
+
+
+class Command(ExampleCommand):
+    help = "Tell everything that is known about one address."
+    example = _EXAMPLE
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("address", metavar="ADDRESS", help="an e-mail address or, with --channel sms, a number")
+        parser.add_argument("--brand", metavar="SLUG", help="the brand's slug (default: all brands)")
+        lookups.add_channel(parser)
+        parser.add_argument("--json", action="store_true", help="as JSON, in a stable form")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        address = options["address"].strip()
+        if not address or not address.isprintable():
+            raise CommandError("Give one address, such as alice@example.org.")
+        brands = self._brands(options["brand"])
+        story = explain(brands, Channel(options["channel"]), address, timezone.now())
+        if options["json"]:
+            self.stdout.write(json.dumps(story.as_json(), ensure_ascii=False, indent=2))
+        else:
+            self.stdout.write("\n".join(tell(story)))
+
+    def _brands(self, slug: str | None) -> list[Brand]:
+        if slug:
+            return [lookups.brand_named(slug)]
+        brands = list(Brand.objects.all())
+        for brand in brands:
+            lookups.require_address_key(brand)
+        return brands
