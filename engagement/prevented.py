@@ -216,12 +216,14 @@ WITH seen AS MATERIALIZED (
 SELECT * FROM landings, scripts, doubt, runs
 """
 
-# A final door that settles a provisional opt-out writes the ledger too; it is not an opt-out more.
+# A final door that settles a provisional opt-out writes the ledger too; it is not an opt-out more. An undo that ends
+# a suppression writes `out` for the topics that stay off.
 _BY_SOURCE = """
 SELECT source, count(topic_id), count(DISTINCT recipient_id)
 FROM preferences_preferencechange
 WHERE changed_at >= %(start)s AND changed_at < %(end)s
-  AND ((state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out') OR source = 'undo')
+  AND CASE source WHEN 'undo' THEN state <> 'out'
+           ELSE state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out' END
   AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
 GROUP BY source
 ORDER BY 3 DESC, 2 DESC, 1

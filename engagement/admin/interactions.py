@@ -67,9 +67,10 @@ class KindFilter(admin.SimpleListFilter):
         return [("landing", "opened either link"), *((kind.value, str(kind.label)) for kind in Kind)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not (value := self.value()):
-            return queryset
-        return queryset.filter(kind__in=[Kind.VISIT, Kind.HEADER_VISIT] if value == "landing" else [value])
+        value = self.value()
+        if value == "landing":
+            return queryset.filter(kind__in=[Kind.VISIT, Kind.HEADER_VISIT])
+        return queryset.filter(kind=value) if value in Kind.values else queryset
 
 
 @admin.register(Interaction)

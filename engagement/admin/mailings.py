@@ -45,7 +45,7 @@ class MailingAdmin(FarewellAdmin[Mailing]):
     def prevented(self, mailing: Mailing) -> SafeString:
         query = urlencode({"period": "90", "brand": str(mailing.brand_id), "mailing": mailing.slug})
         url = f"{reverse('admin:engagement_interaction_prevented')}?{query}"
-        return format_html('<a href="{}">What robots would have done</a>', url)
+        return format_html('<a href="{}">Figures<span class="visually-hidden"> of {}</span></a>', url, mailing.slug)
 
 
 @admin.register(RecordingGap)

@@ -13,39 +13,35 @@ from preferences.admin.filters import day_start
 from preferences.models import Brand
 
 LONGEST = timedelta(days=366)
-DEFAULTS = {"period": "30"}
+PERIODS = {"7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}
+DEFAULT_PERIOD = "30"
 _DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 class ScopeForm(forms.Form):
-    """Days are whole days of the current time zone, today included."""
+    """Days are whole days of the current time zone. A `period`, which ends today, overrules the two days."""
 
-    period = forms.ChoiceField(
-        choices=[("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days"), ("days", "From … to …")],
-        required=False,
-    )
-    since = forms.DateField(label="from", required=False, widget=_DAY)
-    until = forms.DateField(label="to", required=False, widget=_DAY)
+    since = forms.DateField(label="From", required=False, widget=_DAY)
+    until = forms.DateField(label="To", required=False, widget=_DAY)
     brand = forms.ModelChoiceField(Brand.objects.all(), required=False, empty_label="All brands")
     mailing = forms.CharField(
         max_length=100, required=False, widget=forms.TextInput(attrs={"list": "fw-mailings", "placeholder": "All"})
     )
+    period = forms.ChoiceField(choices=PERIODS, required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
-        if cleaned["period"] == "days" or (not cleaned["period"] and cleaned["since"]):
-            self._clean_days(cleaned)
-        else:
-            days = int(cleaned["period"] or DEFAULTS["period"])
-            cleaned["until"] = timezone.localdate()
-            cleaned["since"] = cleaned["until"] - timedelta(days=days - 1)
+        if not cleaned["period"] and not (cleaned["since"] or cleaned["until"]):
+            cleaned["period"] = DEFAULT_PERIOD
+        cleaned["until"] = (None if cleaned["period"] else cleaned["until"]) or timezone.localdate()
+        if cleaned["period"]:
+            cleaned["since"] = cleaned["until"] - timedelta(days=int(cleaned["period"]) - 1)
+        self._check_days(cleaned["since"], cleaned["until"])
         return cleaned
 
-    def _clean_days(self, cleaned: dict[str, Any]) -> None:
-        cleaned["until"] = cleaned["until"] or timezone.localdate()
-        since, until = cleaned["since"], cleaned["until"]
+    def _check_days(self, since: date | None, until: date) -> None:
         if since is None:
             self.add_error("since", "Say from which day.")
         elif since > until:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from engagement.admin.chart import draw, funnel, moment_label
-from engagement.admin.period import DEFAULTS, ScopeForm
+from engagement.admin.period import PERIODS, ScopeForm
 from engagement.models import Mailing
 from engagement.prevented import Delivered, Figures, figures
 
@@ -31,12 +31,13 @@ class Number:
 def prevented_view(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    form = ScopeForm(request.GET or DEFAULTS)
+    form = ScopeForm(request.GET)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": "Prevented robot unsubscribes",
         "opts": model_admin.opts,
         "form": form,
+        "periods": PERIODS,
         "mailings": Mailing.objects.values_list("slug", flat=True)[:200],
     }
     if form.is_valid():
@@ -48,6 +49,8 @@ def _shown(form: ScopeForm) -> dict[str, Any]:
     scope = form.scope
     result = figures(scope)
     return {
+        "form": ScopeForm(initial=form.cleaned_data),
+        "period": form.cleaned_data["period"],
         "figures": result,
         "numbers": _numbers(result, form.link_parameters),
         "sources": _sources(result, form.link_parameters),

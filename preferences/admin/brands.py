@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -27,10 +31,28 @@ class TopicInline(TypedInline[Topic, Brand]):
         return False
 
 
+class BrandForm(forms.ModelForm[Brand]):
+    class Meta:
+        model = Brand
+        fields = ["name", "slug", "base_url", "from_email", "policy", "settle_minutes"]
+        help_texts = {"from_email": "Sender of the brand's mails, such as News &lt;news@example.org&gt;."}
+
+    def clean_base_url(self) -> str:
+        """A link is this text and what follows, so nothing may follow already."""
+        base_url = str(self.cleaned_data["base_url"])
+        parts = urlsplit(base_url)
+        if parts.query or parts.fragment or parts.username:
+            raise ValidationError(
+                "Give a scheme and a host, such as https://leave.example.org, and no more than a path."
+            )
+        return base_url
+
+
 @admin.register(Brand)
 class BrandAdmin(FarewellAdmin[Brand]):
     empty_text = "A brand is a sender. Add the first one, then its topics, then a key to mint its links with."
     list_display = ["name", "slug", "policy", "settle_minutes", "address_key"]
+    form = BrandForm
     search_fields = ["name", "slug"]
     inlines = [TopicInline]
     readonly_fields = ["address_key", "created_at", "ways"]

@@ -30,7 +30,9 @@ class FormFilter(admin.ListFilter):
         self, request: HttpRequest, params: dict[str, list[str]], model: type[Model], model_admin: Any
     ) -> None:
         super().__init__(request, params, model, model_admin)
-        self.values = {name: params.pop(name)[-1].strip() for name in self.parameters if name in params}
+        self.values = {
+            name: params.pop(name)[-1].replace("\x00", "").strip() for name in self.parameters if name in params
+        }
         self.used_parameters.update(self.values)
         self.carried: list[tuple[str, str]] = []
 

@@ -22,7 +22,7 @@ class SearchTooSlowError(Exception):
 def find_recipients(text: str) -> list[UUID]:
     """Return the ids of stored recipients at the address `text`, or else of up to `MAX_FOUND` whose address has
     `text` in it. Raises SearchTooSlowError when the latter, which reads the whole table, takes seconds."""
-    text = text.strip()
+    text = text.replace("\x00", "").strip()
     exact = {addresses.recipient_id(brand_id, channel, text) for brand_id in _brand_ids() for channel in Channel}
     if found := list(Recipient.objects.filter(id__in=exact).values_list("id", flat=True)):
         return found

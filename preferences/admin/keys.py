@@ -57,7 +57,7 @@ class BrandKeyAdmin(LookOnlyAdmin[BrandKey]):
             return "unreadable: add the former SECRET_KEY to SECRET_KEY_FALLBACKS"
         return "live"
 
-    @admin.display(description="deed")
+    @admin.display(description="change")
     def deed(self, key: BrandKey) -> SafeString:
         verb = "revive" if key.retired_at else "retire"
         url = reverse(f"admin:preferences_brandkey_{verb}", args=[key.pk])

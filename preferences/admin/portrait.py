@@ -108,8 +108,8 @@ def _topic_deed(recipient: Recipient, verb: str, topic: Topic, back_url: str) ->
         return Deed(question, lambda cause: recipient.opt_out(topic.id, cause), f"out of {topic.name}.")
     question = Question(
         f"Opt in to {topic.name}",
-        f"{recipient.address} will receive {topic.name} by {recipient.brand}. A suppression is lifted, since it would "
-        "contradict that. Do this only if the person asked for it: the reason is the record of their consent.",
+        f"{recipient.address} will receive {topic.name} by {recipient.brand}. A suppression gives way to that; every "
+        "other topic stays off. Do this only if the person asked for it: the reason is the record of their consent.",
         "Opt in",
         back_url,
     )
