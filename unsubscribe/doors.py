@@ -86,7 +86,8 @@ class Visit:
         if row and row.state == State.OUT:
             return Standing(is_out=True, change_id=row.change_id)
         is_suppressed = Suppression.objects.filter(recipient_id=recipient_id).exists()
-        has_come_back = row is not None and row.changed_at.timestamp() >= self.link.claims.sent_at
+        is_return = row is not None and row.previous_state == State.OUT
+        has_come_back = is_return and row.changed_at.timestamp() >= self.link.claims.sent_at
         return Standing(is_out=is_suppressed, has_come_back=has_come_back)
 
     def take_back_arrival(self) -> bool:

@@ -53,7 +53,8 @@ def robot_agent(facts: Facts) -> Signal | None:
         "preview": "The program makes link previews for a chat or social network.",
         "headless": "The browser says that it runs without a screen.",
     }
-    if reason := reasons.get(facts.request.agent_class):
+    says_headless = "Headless" in facts.request.client_hints  # an agent can be disguised and the hints forgotten
+    if reason := reasons.get("headless" if says_headless else facts.request.agent_class):
         return Signal("robot_agent", 0, reason, is_hard=True)
     return None
 

@@ -173,7 +173,8 @@ WITH known AS (
     WHERE recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
 ), wanted AS (
     SELECT before.*, coalesce(%(state)s::text, before.previous_state) AS new_state,
-           CASE WHEN before.state = 'out' THEN before.previous_state ELSE before.state END AS kept_state
+           CASE WHEN before.state = 'out' AND %(state)s::text = 'out' THEN before.previous_state
+                ELSE before.state END AS kept_state
     FROM before
     WHERE CASE WHEN %(state)s::text IS NULL THEN before.state = 'out'
                     AND before.change_id = coalesce(%(replacing)s::bigint, before.change_id)

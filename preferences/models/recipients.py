@@ -142,7 +142,8 @@ def _outcome(written: Iterable[int | None]) -> Outcome:
 class Subscription(models.Model):
     """The present state of a recipient's topic on a channel. No row means that nothing was ever chosen.
 
-    `previous_state` is what an undo returns to; `settles_at` the moment until which an opt-out is provisional.
+    `previous_state` is what was before, and what an undo of an opt-out returns to: an opt-out that only settles
+    another keeps it. `settles_at` is the moment until which an opt-out is provisional.
     """
 
     pk = models.CompositePrimaryKey("recipient_id", "topic_id", "channel")

@@ -110,8 +110,15 @@ def test_who_came_back_since_the_mail_was_sent_is_asked(client: Client) -> None:
     assert mail.state() == "default"
 
 
+def test_who_subscribed_without_ever_leaving_has_not_come_back(client: Client) -> None:
+    mail = make_mail()
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+    assert arrive(client, mail.token(), PERSON)["answer"] == "done"
+
+
 def test_who_came_back_before_the_mail_was_sent_leaves_by_one_click(client: Client) -> None:
     mail = make_mail(age=-60)
+    mail.alice.opt_out(mail.topic.id, make_cause())
     mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
     assert arrive(client, mail.token(), PERSON)["answer"] == "done"
 

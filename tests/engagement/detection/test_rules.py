@@ -70,6 +70,7 @@ TABLE: list[tuple[str, Facts, int, bool]] = [
     ("robot_agent", asked(agent_class="scanner"), 0, HARD),
     ("robot_agent", asked(agent_class="preview"), 0, HARD),
     ("robot_agent", asked(agent_class="headless"), 0, HARD),
+    ("robot_agent", asked(client_hints='"HeadlessChrome";v="156", "Chromium";v="156"'), 0, HARD),
     ("empty_agent", asked(agent=" ", client_hints="", platform=""), 0, HARD),
     ("webdriver", page(webdriver=True), 0, HARD),
     ("framed", page(framed=True), 0, HARD),
