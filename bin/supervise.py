@@ -6,38 +6,23 @@ the children once each and in order. The embedded database is stopped last, when
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import http.client
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import NoReturn
-from urllib.parse import urlsplit
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-import psutil
-import psycopg
-from django.core.exceptions import ImproperlyConfigured
-
+from bin.checks import RunError, check_database, check_port, read_port
+from bin.children import Children
 from config import embedded
 from config.environment import BASE_DIR, DATA_DIR, env
 
 START_SECONDS = 60
-STOP_SECONDS = 10
-LEFTOVERS = DATA_DIR / "run.json"
-
-type Child = subprocess.Popen[bytes]
-
-
-class RunError(Exception):
-    """Why Farewell does not run, in words for the person at the terminal."""
 
 
 def main() -> int:
@@ -57,17 +42,24 @@ def main() -> int:
 
 def run() -> None:
     """Check first what a person can mend, then start; ends by an exception alone."""
-    end_leftovers()
+    children = Children(DATA_DIR / "run.json")
+    children.end_leftovers()
     host, port = env.str("GRANIAN_HOST", default="127.0.0.1"), read_port()
     check_port(host, port)
     complete_environment()
     check_database()
     to_open = prepare()
-    with running_children(port) as children:
-        wait_for_answer(host, port, children)
+    try:
+        start_web_server(host, port, children)
+        start_background(children)
         say("running; Ctrl-C stops everything.")
         print(to_open, flush=True)
-        watch(children)
+        while True:
+            children.check()
+            time.sleep(0.2)
+    finally:
+        finish_in_peace()
+        children.stop()
 
 
 def say(text: str) -> None:
@@ -82,8 +74,12 @@ def finish_in_peace() -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
-    with (DATA_DIR / "run.lock").open("a+") as lock:
+    try:
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        file = (DATA_DIR / "run.lock").open("a+")
+    except OSError as error:
+        raise RunError(f"the data folder {DATA_DIR} cannot be used ({error.strerror}).") from None
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -95,47 +91,6 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
-def end_leftovers() -> None:
-    """End the children of a run that was killed: they hold its port and would do its work twice."""
-    if not LEFTOVERS.exists():
-        return
-    leftovers = []
-    for pid, started in json.loads(LEFTOVERS.read_text()):
-        try:
-            process = psutil.Process(pid)
-            if abs(process.create_time() - started) < 1:
-                process.terminate()
-                leftovers.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    _, stubborn = psutil.wait_procs(leftovers, timeout=STOP_SECONDS)
-    for process in stubborn:
-        process.kill()
-    LEFTOVERS.unlink()
-
-
-def read_port() -> int:
-    text = env.str("PORT", default="8000")
-    if text.isdecimal() and 0 < int(text) < 65536:
-        return int(text)
-    raise RunError(f"PORT={text} is not a port; choose a number from 1 to 65535.")
-
-
-def check_port(host: str, port: int) -> None:
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen()
-    except PermissionError:
-        raise RunError(f"port {port} is reserved for root; choose another, as in: make run PORT=8001") from None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise RunError(f"port {port} is in use; choose another, as in: make run PORT={port + 1}") from None
-        raise RunError(f"GRANIAN_HOST={host} is not an address of this machine ({error.strerror}).") from None
-
-
 def complete_environment() -> None:
     """Start the embedded database and keep a secret key, where the environment names none; children inherit both."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
@@ -144,47 +99,15 @@ def complete_environment() -> None:
         os.environ["SECRET_KEY"] = embedded.keep_secret_key(DATA_DIR / "secret_key")
 
 
-def check_database() -> None:
-    """Read the settings and connect once: what is wrong with either is said before anything starts."""
-    check_database_url(os.environ["DATABASE_URL"])
-    try:
-        from django.db import connection
-
-        parameters = connection.get_connection_params()
-    except (ImproperlyConfigured, ValueError, LookupError) as error:
-        raise RunError(f"a setting cannot be read: {error}") from None
-    try:
-        with psycopg.connect(**parameters) as server:
-            version = server.info.server_version
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        if password := parameters.get("password"):
-            reason = reason.replace(password, "***")
-        raise RunError(f"the database of DATABASE_URL does not answer: {reason}") from None
-    if version < 150000:
-        raise RunError(f"the database is PostgreSQL {version // 10000}; 15 or newer is needed.")
-
-
-def check_database_url(url: str) -> None:
-    """Say what is wrong without repeating the address: it holds a password."""
-    try:
-        parts = urlsplit(url)
-        is_postgres = parts.scheme in ("postgres", "postgresql") and (parts.port or 5432) > 0
-    except ValueError:
-        is_postgres = False
-    if not is_postgres:
-        raise RunError(
-            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name; special characters "
-            "of the password are percent-encoded."
-        )
-
-
 def prepare() -> str:
     """Bring database, static files and demo up to date, and return what the demo says to open."""
     say("preparing the database and the demo ...")
-    manage("migrate", "--noinput")
-    manage("collectstatic", "--noinput", "--verbosity=0")
-    return manage("demo").rstrip()
+    with ThreadPoolExecutor() as pool:
+        static = pool.submit(manage, "collectstatic", "--noinput", "--verbosity=0")
+        manage("migrate", "--noinput")
+        to_open = manage("demo").rstrip()
+        static.result()
+    return to_open
 
 
 def manage(*arguments: str) -> str:
@@ -206,46 +129,26 @@ def manage(*arguments: str) -> str:
     return done.stdout
 
 
-@contextmanager
-def running_children(port: int) -> Iterator[dict[str, Child]]:
-    defaults = {"GRANIAN_WORKERS": "1", "GRANIAN_BLOCKING_THREADS": "4", "GRANIAN_LOG_LEVEL": "warning"}
+def start_web_server(host: str, port: int, children: Children) -> None:
+    defaults = {
+        "GRANIAN_WORKERS": "1",
+        "GRANIAN_BLOCKING_THREADS": "4",
+        "GRANIAN_LOG_LEVEL": "warning",
+        "GRANIAN_HTTP1_HEADER_READ_TIMEOUT": "5000",  # a request that never ends must not hold up the stop
+    }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    children: dict[str, Child] = {}
-    try:
-        web = ("-m", "granian", "--interface", "wsgi", "--port", str(port), "config.wsgi:application")
-        children["web server"] = spawn(web)
-        children["worker"] = spawn(("manage.py", "db_worker"), DATA_DIR / "worker.log")
-        children["scheduler"] = spawn(("manage.py", "crontask", "--no-heartbeat"), DATA_DIR / "scheduler.log")
-        born = [(child.pid, psutil.Process(child.pid).create_time()) for child in children.values()]
-        LEFTOVERS.write_text(json.dumps(born))
-        yield children
-    finally:
-        finish_in_peace()
-        stop(list(children.values()))
-        LEFTOVERS.unlink(missing_ok=True)
+    command = ("-m", "granian", "--interface", "wsgi", "--port", str(port), "config.wsgi:application")
+    children.start("web server", command)
+    wait_for_answer({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, children)  # noqa: S104
 
 
-def spawn(arguments: tuple[str, ...], log: Path | None = None) -> Child:
-    """Start a Python program beside manage.py; with `log` it writes there, so that the screen stays readable."""
-    with log.open("wb") if log else nullcontext() as output:
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=BASE_DIR,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-
-
-def wait_for_answer(host: str, port: int, children: dict[str, Child]) -> None:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+def wait_for_answer(host: str, port: int, children: Children) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        check_alive(children)
+        children.check()
+        connection = http.client.HTTPConnection(host, port, timeout=5)
         try:
-            connection = http.client.HTTPConnection(reachable, port, timeout=5)
             connection.request("GET", "/admin/login/")
             connection.getresponse()  # any answer will do: a redirect to https is one
         except (OSError, http.client.HTTPException):
@@ -257,41 +160,9 @@ def wait_for_answer(host: str, port: int, children: dict[str, Child]) -> None:
     raise RunError(f"the web server did not answer within {START_SECONDS} seconds.")
 
 
-def watch(children: dict[str, Child]) -> NoReturn:
-    while True:
-        check_alive(children)
-        time.sleep(0.2)
-
-
-def check_alive(children: dict[str, Child]) -> None:
-    for name, child in children.items():
-        if child.poll() is not None:
-            log = DATA_DIR / f"{name}.log"
-            place = f"; {log} may have the reason" if log.exists() else ""
-            raise RunError(f"the {name} ended with status {child.returncode}{place}. Everything else was stopped.")
-
-
-def stop(children: list[Child]) -> None:
-    """Ask each child once and wait; a process group that will not go is killed."""
-    for child in children:
-        if child.poll() is None:
-            child.terminate()
-        else:  # its own children may live on
-            signal_group(child, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    for child in children:
-        while time.monotonic() < deadline and (child.poll() is None or signal_group(child, 0)):
-            time.sleep(0.02)
-        signal_group(child, signal.SIGKILL)
-
-
-def signal_group(child: Child, number: int) -> bool:
-    """Signal all that the child started, and say whether there was any; 0 only asks."""
-    try:
-        os.killpg(child.pid, number)
-    except (ProcessLookupError, PermissionError):  # macOS answers so for a group that has ended
-        return False
-    return True
+def start_background(children: Children) -> None:
+    children.start("worker", ("manage.py", "db_worker"), DATA_DIR / "worker.log")
+    children.start("scheduler", ("manage.py", "crontask", "--no-heartbeat"), DATA_DIR / "scheduler.log")
 
 
 if __name__ == "__main__":

@@ -207,37 +207,35 @@ def test_a_python_without_venv_names_the_package(folder: Path, tmp_path: Path) -
     assert "apt-get install python3-venv" in said
 
 
+def test_a_data_folder_that_cannot_be_used_is_said(folder: Path) -> None:
+    assert "the data folder /dev/null/var cannot be used" in refuse(folder, FAREWELL_DATA_DIR="/dev/null/var")
+
+
 def test_ctrl_c_stops_everything(folder: Path) -> None:
     with running(folder) as run:
         assert run.get("/admin/login/") == 200
         assert "it already runs in this folder" in refuse(folder, PORT=str(free_port()))
         assert press_ctrl_c(run) == 0
+    to_open = run.text().partition("Ctrl-C stops everything.\n")[2]
+    assert f"http://127.0.0.1:{run.port}/admin/" in to_open
     assert "Traceback" not in run.text()
     assert is_free(run.port)
     assert not (folder / "var" / "postgres" / "postmaster.pid").exists()
 
 
-def test_the_screen_ends_with_what_to_open(folder: Path) -> None:
-    with running(folder) as run:
-        to_open = run.text().partition("Ctrl-C stops everything.\n")[2]
-    assert f"http://127.0.0.1:{run.port}/admin/" in to_open
-
-
-def test_a_second_start_keeps_the_data(folder: Path) -> None:
+def test_a_killed_run_neither_hinders_the_next_nor_loses_data(folder: Path) -> None:
     url = EmbeddedServer(folder / "var" / "postgres").url
-    with running(folder), psycopg.connect(url) as connection:
+    with running(folder) as killed, psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 'yes' AS word")
+        connection.commit()
         secret = (folder / "var" / "secret_key").read_text()
-    with running(folder), psycopg.connect(url) as connection:
-        assert connection.execute("SELECT word FROM kept").fetchone() == ("yes",)
-    assert (folder / "var" / "secret_key").read_text() == secret
-
-
-def test_a_killed_run_does_not_hinder_the_next(folder: Path) -> None:
-    with running(folder) as killed:
         killed.process.kill()
     with running(folder) as run:
         assert run.get("/admin/login/") == 200
         assert is_free(killed.port)
-        assert press_ctrl_c(run) == 0
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT word FROM kept").fetchone() == ("yes",)
+        run.process.terminate()
+        assert run.process.wait(SECONDS) == 0
+    assert (folder / "var" / "secret_key").read_text() == secret
     assert not (folder / "var" / "postgres" / "postmaster.pid").exists()
