@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+STARTED_AS = f"command-of-test-{os.getpid()}"  # what PostgreSQL calls the connections of `start`
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -54,7 +55,7 @@ def start(name: str, *arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "manage.py", name, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url, "PYTHONWARNINGS": "default"},
+        env={**os.environ, "DATABASE_URL": url, "PGAPPNAME": STARTED_AS},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
