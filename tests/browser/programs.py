@@ -53,17 +53,20 @@ def request(
 
 @dataclass(slots=True)
 class Form:
-    """A form as a program reads it: hidden fields, and the named buttons in the order of the document."""
+    """A form as a program reads it: hidden fields, ticked boxes, and the buttons in the order of the document."""
 
     method: str
     action: str
     fields: list[tuple[str, str]] = field(default_factory=list)
+    ticks: list[tuple[str, str]] = field(default_factory=list)
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
-    def send(self, base: str, headers: Mapping[str, str], *, pressing: int | None = None) -> Reply:
-        """Submit the form, with one of its buttons if `pressing` names one."""
+    def send(
+        self, base: str, headers: Mapping[str, str], *, pressing: int | None = None, leaving_ticks: bool = True
+    ) -> Reply:
+        """Submit the form, with one of its buttons if `pressing` names one; a careless program forgets the ticks."""
         pressed = [] if pressing is None else self.buttons[pressing : pressing + 1]
-        body = urlencode([*self.fields, *pressed])
+        body = urlencode([*self.fields, *(self.ticks if leaving_ticks else []), *pressed])
         return request(urljoin(base, self.action), self.method.upper(), body=body, headers={**headers, **FORM})
 
 
@@ -78,7 +81,10 @@ class _Forms(HTMLParser):
             self.forms.append(Form(values.get("method", "get"), values.get("action", "")))
         elif tag == "button" and self.forms:
             self.forms[-1].buttons.append((values.get("name", ""), values.get("value", "")))
-        elif tag == "input" and self.forms and (values.get("type") != "checkbox" or "checked" in values):
+        elif tag == "input" and self.forms and values.get("type") == "checkbox":
+            if "checked" in values:
+                self.forms[-1].ticks.append((values.get("name", ""), values.get("value", "")))
+        elif tag == "input" and self.forms:
             self.forms[-1].fields.append((values.get("name", ""), values.get("value", "")))
 
 
