@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -119,6 +119,12 @@ class Figures:
 
 def figures(scope: Scope) -> Figures:
     """Return the figures of `scope`."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # sorts of a month's page views stay in memory
+        return _figures(scope)
+
+
+def _figures(scope: Scope) -> Figures:
     views = _page_views(scope)
     buckets = tuple(_buckets(scope))
     sources = {row.source: row for row in _by_source(scope)}
@@ -177,43 +183,41 @@ def _starts(scope: Scope) -> Iterator[datetime]:
         start += timedelta(days=1)  # of the wall clock: midnight stays midnight
 
 
-# `seen` is read once; `ended` are the page views at whose end the recipient was out.
+# `calls` has one row for each page view that its script or its button told of; `is_over` says that at its end the
+# recipient was out.
 _PAGE_VIEWS = """
-WITH seen AS MATERIALIZED (
-    SELECT occurred_at, id, recipient_id, kind, answer, verdict, visit, occurred_at < %(end)s AS is_in,
-           kind IN ('visit', 'header_visit') AND facts -> 'request' ->> 'method' = 'GET' AS is_landing
+WITH calls AS MATERIALIZED (
+    SELECT visit, (array_agg(recipient_id))[1] AS recipient_id,
+           bool_or(kind = 'confirm') AS is_pressed,
+           bool_or(kind = 'arrive' AND answer = 'done') AS is_done,
+           bool_or(kind = 'confirm' OR answer = 'done') AS is_over,
+           bool_or(kind = 'arrive' AND occurred_at < %(end)s AND answer = 'ask') AS is_asked,
+           bool_or(kind = 'arrive' AND occurred_at < %(end)s AND verdict = 'machine') AS is_machine,
+           (array_agg(verdict ORDER BY occurred_at DESC, id DESC)
+               FILTER (WHERE kind = 'arrive' AND occurred_at < %(end)s))[1] AS last_verdict
     FROM engagement_interaction
-    WHERE occurred_at >= %(start)s AND occurred_at < %(late)s
-      AND kind IN ('visit', 'header_visit', 'arrive', 'confirm')
+    WHERE occurred_at >= %(start)s AND occurred_at < %(late)s AND kind IN ('arrive', 'confirm') AND visit IS NOT NULL
       AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
-), arrivals AS (
-    SELECT * FROM seen WHERE kind = 'arrive' AND visit IS NOT NULL
-), pressed AS (
-    SELECT DISTINCT visit FROM seen WHERE kind = 'confirm' AND visit IS NOT NULL
-), done AS (
-    SELECT DISTINCT visit FROM arrivals WHERE answer = 'done'
-), ended AS (
-    SELECT visit FROM pressed UNION SELECT visit FROM done
-), asked AS (
-    SELECT DISTINCT visit FROM arrivals WHERE is_in AND answer = 'ask'
+    GROUP BY visit
 ), landings AS (
     SELECT count(*), count(ended.visit), count(DISTINCT recipient_id) FILTER (WHERE ended.visit IS NULL)
-    FROM seen LEFT JOIN ended USING (visit) WHERE is_in AND is_landing AND verdict = 'machine'
-), scripts AS (
-    SELECT count(DISTINCT visit), count(DISTINCT ended.visit),
-           count(DISTINCT recipient_id) FILTER (WHERE ended.visit IS NULL)
-    FROM arrivals LEFT JOIN ended USING (visit) WHERE is_in AND verdict = 'machine'
-), doubt AS (
-    SELECT count(*), count(pressed.visit), count(done.visit) FILTER (WHERE pressed.visit IS NULL)
-    FROM asked LEFT JOIN pressed USING (visit) LEFT JOIN done USING (visit)
-), last_run AS (
-    SELECT DISTINCT ON (visit) verdict FROM arrivals WHERE is_in ORDER BY visit, occurred_at DESC, id DESC
-), runs AS (
-    SELECT count(*) FILTER (WHERE verdict = 'human'), count(*) FILTER (WHERE verdict = 'unsure'),
-           count(*) FILTER (WHERE verdict = 'machine')
-    FROM last_run
+    FROM engagement_interaction LEFT JOIN (SELECT visit FROM calls WHERE is_over) AS ended USING (visit)
+    WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
+      AND verdict = 'machine' AND facts -> 'request' ->> 'method' = 'GET'
+      AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+), others AS (
+    SELECT count(*) FILTER (WHERE is_machine),
+           count(*) FILTER (WHERE is_machine AND is_over),
+           count(DISTINCT recipient_id) FILTER (WHERE is_machine AND NOT is_over),
+           count(*) FILTER (WHERE is_asked),
+           count(*) FILTER (WHERE is_asked AND is_pressed),
+           count(*) FILTER (WHERE is_asked AND is_done AND NOT is_pressed),
+           count(*) FILTER (WHERE last_verdict = 'human'),
+           count(*) FILTER (WHERE last_verdict = 'unsure'),
+           count(*) FILTER (WHERE last_verdict = 'machine')
+    FROM calls
 )
-SELECT * FROM landings, scripts, doubt, runs
+SELECT * FROM landings, others
 """
 
 # A final door that settles a provisional opt-out writes the ledger too; it is not an opt-out more. An undo that ends

@@ -20,6 +20,9 @@ from preferences.admin.portrait import Deed, deed_for, portrait_of
 from preferences.models import Cause, Recipient, Source
 
 
+_UNHEARD = "The command import_optouts opts out addresses that were never heard of."
+
+
 class FoundFilter(admin.SimpleListFilter):
     """The recipients that a search found, by id, so that no address stands in a URL."""
 
@@ -58,7 +61,7 @@ class RecipientAdmin(LookOnlyAdmin[Recipient]):
         "A whole address or phone number is found at once. A part of one, from 3 characters on, reads every row and is "
         "given up after 3 seconds."
     )
-    ordering = ["-created_at", "-id"]
+    ordering = ["brand_id", "-created_at", "-id"]  # as the index has them
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -86,7 +89,7 @@ class RecipientAdmin(LookOnlyAdmin[Recipient]):
         if len(found) == 1:
             return HttpResponseRedirect(reverse("admin:preferences_recipient_change", args=found))
         if not found:
-            self.message_user(request, f"Nobody found. {self.empty_text}", messages.WARNING)
+            self.message_user(request, f"Nobody found. {self.empty_text} {_UNHEARD}", messages.WARNING)
             return HttpResponseRedirect(url)
         if len(found) == MAX_FOUND:
             self.message_user(request, f"These are the first {MAX_FOUND}; give more of the address.", messages.INFO)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from engagement.models import Interaction, RecordingGap
 from engagement.prevented import Delivered, Doubt, OptOuts, Robots, Scope, Verdicts, figures
 from preferences.models import Brand, PreferenceChange, Source
+from preferences.models.recipients import SuppressionReason
 from tests.engagement.makers import NOON, make_interaction, make_mailing
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 
@@ -24,6 +25,11 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 11, 8, tzinfo=UTC)
 WEEK = Scope(START, END)
 VERDICTS = ("human", "unsure", "machine")
+
+
+def today() -> Scope:
+    """The ledger's rows carry the moment at which they were written."""
+    return Scope(timezone.now() - timedelta(hours=12), timezone.now() + timedelta(hours=12))
 
 
 def crowd(rng: random.Random, brands: list[Brand], size: int = 150) -> None:
@@ -187,10 +193,23 @@ def test_a_final_door_that_settles_a_provisional_opt_out_is_no_second_one() -> N
     soon = timezone.now() + timedelta(hours=1)
     recipient.opt_out(topic.pk, make_cause(Source.ARRIVAL, settles_at=soon))
     recipient.opt_out(topic.pk, make_cause(Source.ONE_CLICK))
-    now = timezone.now()
-    result = figures(Scope(now - timedelta(days=1), now + timedelta(days=1)))
     assert PreferenceChange.objects.count() == 2
-    assert result.opt_outs == (OptOuts(Source.ARRIVAL, 1, 1),)
+    assert figures(today()).opt_outs == (OptOuts(Source.ARRIVAL, 1, 1),)
+
+
+def test_a_press_that_settles_an_arrival_is_no_second_leaving() -> None:
+    recipient, topic = make_recipient(brand := make_brand()), make_topic(brand)
+    recipient.opt_out(topic.pk, make_cause(Source.ARRIVAL, settles_at=timezone.now() + timedelta(hours=1)))
+    recipient.opt_out(topic.pk, make_cause(Source.CONFIRM_BUTTON))
+    assert figures(today()).left == Verdicts(unsure=1)
+
+
+def test_topics_that_stay_off_when_a_suppression_is_undone_are_not_undone() -> None:
+    recipient, topic = make_recipient(brand := make_brand()), make_topic(brand)
+    make_topic(brand, "offers")
+    recipient.suppress(SuppressionReason.EVERYTHING, make_cause(Source.PREFERENCE_PAGE))
+    recipient.undo_opt_out(topic.pk, make_cause(Source.UNDO))
+    assert figures(today()).undone == OptOuts(Source.UNDO, topic_count=0, recipient_count=1)
 
 
 def test_a_machine_that_ends_out_is_not_called_prevented() -> None:
