@@ -19,7 +19,6 @@ from preferences.admin.lists import LookOnlyAdmin
 from preferences.admin.portrait import Deed, deed_for, portrait_of
 from preferences.models import Cause, Recipient, Source
 
-
 _UNHEARD = "The command import_optouts opts out addresses that were never heard of."
 
 
