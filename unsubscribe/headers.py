@@ -66,8 +66,17 @@ class ListMessage(EmailMultiAlternatives):
 
 
 class _WholeItems(UnstructuredHeader, BaseHeader):
+    """Taken as it stands, and folded at its spaces alone, of which a URI has none."""
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        super().parse(value, kwds)
+        kwds["decoded"] = value
+
     def fold(self, *, policy: Policy[Any]) -> str:
-        first, *others = _items(str(self))
+        if not self.isascii():  # not of our making
+            return super().fold(policy=policy)
+        first, *others = self.split(" ")
         lines = [f"{self.name}: {first}"]
         for item in others:
             if len(lines[-1]) + 1 + len(item) <= _MAX_LINE:
@@ -75,13 +84,6 @@ class _WholeItems(UnstructuredHeader, BaseHeader):
             else:
                 lines.append(f" {item}")
         return policy.linesep.join(lines) + policy.linesep
-
-
-def _items(value: str) -> list[str]:
-    """The header's items with their commas; a name before an identifier is one too, encoded again if need be."""
-    name, _, identifier = value.partition("<")
-    items = re.split(r"(?<=,)\s+", f"<{identifier}")
-    return [name.strip() if name.isascii() else _encoded(name), *items] if name else items
 
 
 def _registry() -> Any:

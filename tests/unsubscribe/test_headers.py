@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from preferences.links import Claims, LinkKey, Purpose, open_token
@@ -123,6 +123,7 @@ def test_lines_stay_within_what_a_mail_server_takes() -> None:
 
 @settings(deadline=None)
 @given(name=st.text(max_size=100))
+@example(name="<¡")
 def test_no_name_adds_a_header(name: str) -> None:
     value = make_headers(name=name)["List-Id"]
     assert value.isascii()
