@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -12,21 +12,22 @@ from engagement.models import Kind
 from engagement.visitors import visitor_address
 from preferences.addresses import network_hash
 
+_HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 # Two looks by index, each bounded in time: the same message from the same network address within the last hour,
-# and how many recipients' links this address opened around the visit.
+# and how many recipients' links this address opened around the visit. The bounds come as constants, from which the
+# planner knows which month's partition to look at; reckoned in SQL they would have it plan for all of them.
 _QUERY = """
-SELECT purpose || ' ' || topic, kind = %(hidden)s,
-       extract(epoch FROM min(abs(extract(epoch FROM occurred_at - %(moment)s)) * interval '1 second'))::float, NULL
+SELECT purpose || ' ' || topic, kind = %(hidden)s, min(abs(extract(epoch FROM occurred_at - %(moment)s)))::float, NULL
 FROM engagement_interaction
 WHERE recipient_id = %(recipient)s AND mailing = %(mailing)s AND visitor = %(visitor)s
-  AND occurred_at BETWEEN %(moment)s - interval '1 hour' AND %(moment)s + interval '1 hour'
+  AND occurred_at BETWEEN %(hour_before)s AND %(hour_after)s
 GROUP BY 1, 2
 UNION ALL
 SELECT '', false, NULL, count(DISTINCT recipient_id)
 FROM (
     SELECT recipient_id FROM engagement_interaction
     WHERE visitor = %(visitor)s AND brand_id = %(brand)s
-      AND occurred_at BETWEEN %(moment)s - interval '1 minute' AND %(moment)s + interval '1 minute'
+      AND occurred_at BETWEEN %(minute_before)s AND %(minute_after)s
     LIMIT 500
 ) AS near
 """
@@ -39,6 +40,7 @@ def context_of(*, brand_id: int, recipient_id: UUID, mailing: str, link: str, ad
     """
     if not address:
         return Context()
+    at = datetime.fromtimestamp(moment, UTC)
     with connection.cursor() as cursor:
         cursor.execute(
             _QUERY,
@@ -48,7 +50,11 @@ def context_of(*, brand_id: int, recipient_id: UUID, mailing: str, link: str, ad
                 "brand": brand_id,
                 "mailing": mailing,
                 "visitor": network_hash(visitor_address(address)),
-                "moment": datetime.fromtimestamp(moment, UTC),
+                "moment": at,
+                "hour_before": at - _HOUR,
+                "hour_after": at + _HOUR,
+                "minute_before": at - _MINUTE,
+                "minute_after": at + _MINUTE,
             },
         )
         *links, (_, _, _, recipients) = cursor.fetchall()
