@@ -103,8 +103,9 @@ _database = env.db_url_config(DATABASE_URL)
 _database["CONN_HEALTH_CHECKS"] = True
 _database["OPTIONS"] = {
     **_database.get("OPTIONS", {}),
-    "connect_timeout": 3,
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 5},
+    # Short, because a door that waits for a database which is away holds a thread that pages need.
+    "connect_timeout": 2,
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 2},
 }
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

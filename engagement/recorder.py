@@ -102,9 +102,10 @@ class Recorder:
     def _run(self) -> None:
         main = threading.main_thread()
         try:
-            while main.is_alive() and not self._stopping.wait(settings.FAREWELL_RECORDER_FLUSH_SECONDS):
+            while main.is_alive() and not self._stopping.is_set():
+                main.join(settings.FAREWELL_RECORDER_FLUSH_SECONDS)  # at SIGTERM there is nothing to wait for
                 if not self._try_flush():
-                    self._stopping.wait(_SECONDS_BETWEEN_TRIES)
+                    main.join(_SECONDS_BETWEEN_TRIES)
             self._flush_at_exit()
         finally:
             connection.close()

@@ -27,14 +27,14 @@ def answer_preferences(
     """Show the recipient's topics; with `fields`, the form's, save them first in one transaction.
 
     Only topics that the page had shown are touched, so that a page from before a topic was added says nothing
-    about it. A form sent as it was shown changes nothing.
+    about it. A form sent as it was shown changes nothing, and neither does one that no button was pressed for.
     """
     topics = list(Topic.objects.filter(brand_id=link.brand.id))
     before = link.recipient.receives(topics)
     if fields is not None:
         if fields.get("all") == "off":
             link.recipient.leave_everything(cause)
-        elif wishes := _changed_wishes(topics, before, fields):
+        elif "save" in fields and (wishes := _changed_wishes(topics, before, fields)):
             link.recipient.choose(wishes, cause)
     after = link.recipient.receives(topics) if fields is not None else before
     choices = [Choice(topic.slug, topic.name, topic.description, after[topic.id]) for topic in topics]

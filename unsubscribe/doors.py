@@ -79,16 +79,15 @@ class Visit:
     def standing(self) -> Standing:
         """What the recipient has said about the link's topic so far: two small queries."""
         entry = self.link.brand.topics.get(self.link.claims.topic)
-        recipient_id = self.link.recipient.id
+        recipient_id, sent_at = self.link.recipient.id, self.link.claims.sent_at
         row = Subscription.objects.filter(
             recipient_id=recipient_id, topic_id=entry.id if entry else 0, channel=self.link.claims.channel
         ).first()
         if row and row.state == State.OUT:
             return Standing(is_out=True, change_id=row.change_id)
         is_suppressed = Suppression.objects.filter(recipient_id=recipient_id).exists()
-        is_return = row is not None and row.previous_state == State.OUT
-        has_come_back = is_return and row.changed_at.timestamp() >= self.link.claims.sent_at
-        return Standing(is_out=is_suppressed, has_come_back=has_come_back)
+        has_returned = row is not None and row.previous_state == State.OUT and row.changed_at.timestamp() >= sent_at
+        return Standing(is_out=is_suppressed, has_come_back=has_returned)
 
     def take_back_arrival(self) -> bool:
         """Put back the opt-out that this very page view made by arriving: the hand was on "keep" all the while."""

@@ -107,6 +107,8 @@ def _enter(request: HttpRequest) -> HttpResponse:
     if pattern is None:
         raise LinkError("not a door of ours")
     response: HttpResponse = pattern.callback(request, token=token, **pattern.default_args)
+    if response.status_code == 405 and request.method in {"GET", "HEAD"}:  # a tab restored after a press, perhaps
+        response.content = pages.fixed("unsubscribe/pressed.html")
     if request.method == "OPTIONS":  # no door takes it, and each answers which methods it takes
         return HttpResponse(status=204, headers={"Allow": f"{response.headers['Allow']}, OPTIONS"})
     return response

@@ -10,7 +10,7 @@ from engagement.detection.rules import RULES, Signal
 
 # Stored with every interaction. Raise it whenever a rule or a weight changes.
 RULES_VERSION = 1
-MACHINE_SCORE = 3  # points from which a visit counts as a machine's
+MACHINE_SCORE = 3  # points from which a visit counts as a machine's, and from which none commits by arriving
 
 
 class Value(StrEnum):
@@ -48,7 +48,9 @@ def assess(facts: Facts) -> Verdict:
 
 
 def _value(signals: tuple[Signal, ...], score: int) -> Value:
-    if any(signal.is_hard for signal in signals) or score >= MACHINE_SCORE:
+    """Timing alone proves nothing: people click within the first minute, too, so a verdict wants more against them."""
+    has_more_than_timing = any(signal.points > 0 and signal.name != "send_age" for signal in signals)
+    if any(signal.is_hard for signal in signals) or (score >= MACHINE_SCORE and has_more_than_timing):
         return Value.MACHINE
     if score < 0 and any(signal.is_positive for signal in signals):
         return Value.HUMAN

@@ -157,3 +157,18 @@ def test_keep_takes_back_nothing_that_another_view_did(client: Client) -> None:
     assert arrive(client, token)["answer"] == "done"
     assert b"Nothing has changed yet" in press(client, token, "keep")
     assert mail.state() == "out"
+
+
+def test_a_press_in_the_first_minute_is_final_when_only_its_time_speaks_against_it(client: Client) -> None:
+    mail = make_mail(age=5)
+    press(client, mail.token(), **{"sec-fetch-site": "none"})
+    assert PreferenceChange.objects.get().settles_at is None
+
+
+@pytest.mark.parametrize("door", ["confirm", "undo"])
+def test_a_tab_restored_after_a_press_gets_a_page_and_changes_nothing(client: Client, door: str) -> None:
+    mail = make_mail()
+    response = client.get(f"/u/{mail.token()}/{door}")
+    assert response.status_code == 405
+    assert b"nothing was changed now" in response.content
+    assert mail.changes() == []

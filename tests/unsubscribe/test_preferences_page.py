@@ -26,7 +26,8 @@ def with_offers() -> tuple[Mail, Any]:
     return mail, make_topic(mail.brand, "offers", description="Once a month.")
 
 
-BOTH = [("shown", "news"), ("shown", "offers")]
+SAVE = [("save", "shown")]
+BOTH = [*SAVE, ("shown", "news"), ("shown", "offers")]
 
 
 def test_it_shows_each_topic_as_it_is(client: Client) -> None:
@@ -56,7 +57,7 @@ def test_saving_what_was_shown_changes_nothing(client: Client) -> None:
 
 def test_a_topic_that_the_page_did_not_show_is_left_alone(client: Client) -> None:
     mail, _ = with_offers()
-    save(client, mail, [("shown", "news")])
+    save(client, mail, [*SAVE, ("shown", "news")])
     assert [row.topic.slug for row in Subscription.objects.all()] == ["news"]
 
 
@@ -93,12 +94,15 @@ def test_topics_of_another_brand_cannot_be_named(client: Client) -> None:
     mail, other = make_mail(), make_mail()
     make_topic(other.brand, "secret")
     assert "secret" not in save(
-        client, mail, [("shown", "secret"), ("topic", "secret"), ("shown", "news"), ("topic", "news")]
+        client, mail, [*SAVE, ("shown", "secret"), ("topic", "secret"), ("shown", "news"), ("topic", "news")]
     )
     assert not PreferenceChange.objects.exists()
 
 
-@pytest.mark.parametrize("fields", [[], [("all", "yes")], [("topic", "news")], [("shown", "\x00"), ("all", "ON")]])
+@pytest.mark.parametrize(
+    "fields",
+    [[], [("all", "yes")], [("topic", "news")], [("shown", "news")], [("save", ""), ("shown", "\x00"), ("all", "ON")]],
+)
 def test_a_form_of_no_page_of_ours_changes_nothing(client: Client, fields: list[tuple[str, str]]) -> None:
     mail = make_mail()
     save(client, mail, fields)

@@ -150,6 +150,13 @@ def test_a_hand_and_a_click_make_a_human() -> None:
     assert assess(facts).value is Value.HUMAN
 
 
+def test_timing_alone_makes_no_machine_and_yet_no_commit() -> None:
+    facts = aged(5)
+    assert assess(facts).value is Value.UNSURE
+    assert not may_commit("balanced", facts, assess(facts))
+    assert assess(replace(facts, request=replace(BROWSER, has_accept_language=False))).value is Value.MACHINE
+
+
 def test_one_hard_signal_outweighs_every_hand() -> None:
     facts = replace(asked(fetch_site="cross-site", agent_class="robot"), page=hand(spots=9).page)
     assert assess(facts).value is Value.MACHINE
