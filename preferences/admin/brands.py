@@ -35,7 +35,6 @@ class BrandForm(forms.ModelForm[Brand]):
     class Meta:
         model = Brand
         fields = ["name", "slug", "base_url", "from_email", "policy", "settle_minutes"]
-        help_texts = {"from_email": "Sender of the brand's mails, such as News &lt;news@example.org&gt;."}
 
     def clean_base_url(self) -> str:
         """A link is this text and what follows, so nothing may follow already."""

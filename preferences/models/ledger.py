@@ -100,6 +100,8 @@ class PreferenceChange(models.Model):
     objects = PreferenceChangeQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "change"
+        verbose_name_plural = "ledger"
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["recipient", "id"], name="change_recipient"),
