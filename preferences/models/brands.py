@@ -43,7 +43,10 @@ class Brand(models.Model):
         help_text="Where this brand's links point, such as https://leave.example.org. Empty: this server's.",
     )
     from_email = models.CharField(
-        "from", max_length=254, blank=True, help_text="Sender of the brand's mails, such as News &lt;news@example.org&gt;."
+        "from",
+        max_length=254,
+        blank=True,
+        help_text="Sender of the brand's mails, such as News &lt;news@example.org&gt;.",
     )
     policy = models.CharField(max_length=10, choices=Policy, default=Policy.BALANCED)
     settle_minutes = models.PositiveIntegerField(

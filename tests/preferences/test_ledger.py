@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -209,10 +210,8 @@ def test_racing_verbs_leave_ledger_and_state_in_agreement(attempt: int) -> None:
     brand = make_brand()
     topics = [make_topic(brand, "news"), make_topic(brand, "offers")]
     alice = make_recipient(brand)
-    jobs = [
-        (lambda verb=verb, topic=topic: verb(make_recipient(brand), topic.id))  # type: ignore[misc]
-        for topic in topics
-        for verb in VERBS.values()
+    jobs: list[Callable[[], object]] = [
+        partial(verb, make_recipient(brand), topic.id) for topic in topics for verb in VERBS.values()
     ]
     with threads(jobs):
         pass
