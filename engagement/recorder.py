@@ -14,6 +14,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 
 from django.conf import settings
 from django.db import DataError, Error, IntegrityError, connection
@@ -80,9 +81,12 @@ class Recorder:
         return self._shed
 
     def flush(self) -> None:
-        """Write everything that waits now, in the caller's thread. Raises `django.db.Error` when it cannot."""
+        """Write everything that waits now, in the caller's thread. Raises `django.db.Error` when it cannot.
+
+        What comes meanwhile is left for the next time: running after it would end in a commit for every few rows.
+        """
         with self._write_lock:
-            while self._queue or self._batch:
+            for _ in range(ceil(len(self._queue) / _BATCH) + bool(self._batch)):
                 self._write_batch()
             self._report_shed()
 
@@ -126,7 +130,7 @@ class Recorder:
 
     def _flush_at_exit(self) -> None:
         deadline = time.monotonic() + _SECONDS_TO_STOP
-        while not self._try_flush() and time.monotonic() < deadline:
+        while (not self._try_flush() or self._queue) and time.monotonic() < deadline:
             time.sleep(_SECONDS_BETWEEN_TRIES / 4)
         if lost := len(self._queue) + len(self._batch):
             logger.error("%s interactions were lost at exit, the database did not answer", lost)
