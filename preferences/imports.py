@@ -13,7 +13,7 @@ from preferences.addresses import AddressError
 from preferences.bulk import OptOut
 from preferences.csv_rows import DELIMITERS, Row, cells_of, plain
 from preferences.links import Channel
-from preferences.models import Brand, Topic
+from preferences.models import Brand
 from preferences.models.brands import slug_validator
 
 MAX_REASON_LENGTH = 200
@@ -101,19 +101,20 @@ def _is_address(channel: Channel, text: str) -> bool:
 
 
 class RowReader:
-    """Reads rows as opt-outs of a brand; a row without a topic of its own leaves `topic`, or everything."""
+    """Reads rows as opt-outs of a brand; a row without a topic of its own leaves `topic`, or everything if "".
 
-    def __init__(self, brand: Brand, channel: Channel, columns: Columns, topic: Topic | None, *, makes_topics: bool):
-        self._brand = brand
+    It needs no database, so that rows can be read while others are written.
+    """
+
+    def __init__(self, brand: Brand, channel: Channel, columns: Columns, topic: str) -> None:
         self._channel = channel
         self._hash_of = addresses.recipient_hasher(brand.id, channel)
         self._columns = columns
-        self._topic_id = topic.id if topic else None
-        self._topic_ids = dict(brand.topics.values_list("slug", "id"))
-        self._makes_topics = makes_topics
+        self._topic = topic
+        self._checked = {""}
 
     def read(self, row: Row) -> OptOut:
-        """Return what the row says. Raises RowError. A topic nobody has heard of is made."""
+        """Return what the row says. Raises RowError."""
         if row.problem:
             raise RowError(row.problem)
         columns, cells = self._columns, row.cells
@@ -124,28 +125,20 @@ class RowReader:
             address = addresses.validate(self._channel, text)
         except AddressError as error:
             raise RowError(str(error).rstrip(".")) from None
-        topic_id = self._topic_of(_cell(cells, columns.topic))
+        topic = self._checked_topic(_cell(cells, columns.topic).lower()) or self._topic
         reason = _printable(_cell(cells, columns.reason))[:MAX_REASON_LENGTH]
         date = _cell(cells, columns.date)[:MAX_DATE_LENGTH]
         address = addresses.canonical(self._channel, address)
-        return OptOut(self._hash_of(address), address, row.line, topic_id, reason, date if _DATE.match(date) else "")
+        return OptOut(self._hash_of(address), address, row.line, topic, reason, date if _DATE.match(date) else "")
 
-    def _topic_of(self, text: str) -> int | None:
-        if not text:
-            return self._topic_id
-        slug = text.lower()
-        if slug not in self._topic_ids:
-            self._topic_ids[slug] = self._new_topic(slug)
-        return self._topic_ids[slug]
-
-    def _new_topic(self, slug: str) -> int:
-        try:
-            slug_validator(slug)
-        except ValidationError:
-            raise RowError(
-                "not a topic's slug, which is 1 to 64 of a-z 0-9 _ - and starts with a letter or digit"
-            ) from None
-        return self._brand.topic_for(slug).id if self._makes_topics else -len(self._topic_ids) - 1
+    def _checked_topic(self, slug: str) -> str:
+        if slug not in self._checked:
+            try:
+                slug_validator(slug)
+            except ValidationError:
+                raise RowError("not a topic's slug: 1 to 64 of a-z 0-9 _ -, first a letter or digit") from None
+            self._checked.add(slug)
+        return slug
 
 
 def _cell(cells: Sequence[str], place: int | None) -> str:

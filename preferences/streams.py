@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from tqdm import tqdm
 
@@ -71,6 +72,16 @@ class AddressLines:
         if self._report:
             self._report(number, text, reason)
         return text, ""
+
+
+def ahead[T](items: Iterator[T]) -> Iterator[T]:
+    """Yield the items, each made on another thread while the one before it is being dealt with."""
+    nothing_left = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, nothing_left)
+        while (item := coming.result()) is not nothing_left:
+            coming = thread.submit(next, items, nothing_left)
+            yield cast("T", item)
 
 
 def progress(unit: str, total: int | None = None, *, is_size: bool = False) -> tqdm[Any]:

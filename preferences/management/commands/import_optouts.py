@@ -68,7 +68,7 @@ class Command(ExampleCommand):
         self.is_dry_run: bool = options["dry_run"]
         self.brand = lookups.brand_named(options["brand"])
         self.channel = Channel(options["channel"])
-        self.topic = lookups.topic_named(self.brand, options["topic"]) if options["topic"] else None
+        self.topic = lookups.topic_named(self.brand, options["topic"]).slug if options["topic"] else ""
         self.origin = Origin(options["actor"][:150], self.path.name[:100])
         self.read_count = self.new_count = self.valid_count = 0
         rejects_path = options["rejects"] or self.path.with_name(f"{self.path.name}.rejects.csv")
@@ -82,7 +82,7 @@ class Command(ExampleCommand):
     def _import(self, rejects_path: Path) -> None:
         with CsvFile.open(self.path) as file:
             columns = find_columns(file.peek(), self.channel)
-            reader = RowReader(self.brand, self.channel, columns, self.topic, makes_topics=not self.is_dry_run)
+            reader = RowReader(self.brand, self.channel, columns, self.topic)
             rejects = Rejects(rejects_path, list(columns.names))
             rows = file.rows(columns.delimiter)
             if columns.has_header:
