@@ -6,7 +6,8 @@ from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
+from psycopg.errors import UndefinedTable
 
 
 class ExampleCommand(BaseCommand):
@@ -21,3 +22,7 @@ class ExampleCommand(BaseCommand):
             return super().execute(*args, **options)
         except OperationalError as error:
             raise CommandError(f"The database cannot be reached: {' '.join(str(error).split())}") from None
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, UndefinedTable):
+                raise CommandError("The database is not prepared. Run manage.py migrate first.") from None
+            raise
