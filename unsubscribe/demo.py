@@ -38,10 +38,10 @@ def make_brand() -> Brand:
         brand, is_new = Brand.objects.get_or_create(slug=SLUG, defaults=defaults)
         for position, (slug, name, description) in enumerate(_TOPICS if is_new else (), 1):
             Topic.objects.create(brand=brand, slug=slug, name=name, description=description, position=position)
-        if is_new:
-            _subscribe_recipients(brand)
         if not brand.keys.live().exists():
             brand.add_key("demo")
+    if is_new:
+        _subscribe_recipients(brand)
     return brand
 
 

@@ -121,10 +121,13 @@ class PreferenceChange(models.Model):
 def turn_of(recipient_id: UUID, brand_id: int) -> Iterator[None]:
     """Hold the recipient's turn: a transaction in which nobody else changes this recipient.
 
+    It is the outermost one: inside another, the change would not be on disk when the verb returns, and the feed's
+    order would be that of the outer transaction's first write.
+
     The brand's lock is shared here and taken alone by bulk imports. A database set to answer before the disk
     does is overruled: an acknowledged opt-out is on disk (promise P4).
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock_shared(%s, %s), pg_advisory_xact_lock(%s),"
             " CASE current_setting('synchronous_commit')"

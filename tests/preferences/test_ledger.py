@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Recipient, Source, State, Subscription, Suppression
+from preferences.models.ledger import turn_of
 from preferences.models.recipients import SuppressionReason
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 
@@ -156,17 +157,16 @@ def agree(recipient: Recipient) -> bool:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(sorted(VERBS)), st.integers(0, 1)), max_size=12))
 def test_any_sequence_of_verbs_keeps_ledger_and_state_in_agreement(steps: list[tuple[str, int]]) -> None:
-    with transaction.atomic():
-        brand = make_brand()
-        topics = [make_topic(brand, "news"), make_topic(brand, "offers", is_default_in=False)]
-        alice = make_recipient(brand)
-        for name, index in steps:
-            VERBS[name](alice, topics[index].id)
-            assert agree(alice)
-        each = PreferenceChange.objects.filter(recipient_id=alice.id).order_by("id")
-        for topic_id in {row.topic_id for row in each}:
-            states = [(row.state, row.settles_at is None) for row in each if row.topic_id == topic_id]
-            assert all(one != two for one, two in pairwise(states)), "a row says nothing new"
+    brand = make_brand()
+    topics = [make_topic(brand, "news"), make_topic(brand, "offers", is_default_in=False)]
+    alice = make_recipient(brand)
+    for name, index in steps:
+        VERBS[name](alice, topics[index].id)
+        assert agree(alice)
+    each = PreferenceChange.objects.filter(recipient_id=alice.id).order_by("id")
+    for topic_id in {row.topic_id for row in each}:
+        states = [(row.state, row.settles_at is None) for row in each if row.topic_id == topic_id]
+        assert all(one != two for one, two in pairwise(states)), "a row says nothing new"
 
 
 @contextmanager
@@ -232,9 +232,16 @@ def test_two_brands_never_wait_for_each_other() -> None:
         done.set()
         connection.close()
 
-    with transaction.atomic():
-        make_recipient(one.brand).opt_out(one.id, make_cause())
+    with turn_of(make_recipient(one.brand).id, one.brand_id):
         worker = threading.Thread(target=other)
         worker.start()
         assert done.wait(30)
         worker.join()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_verb_refuses_to_answer_before_it_is_on_disk() -> None:
+    topic = make_topic()
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        make_recipient(topic.brand).opt_out(topic.id, make_cause())
+    assert not PreferenceChange.objects.exists()
