@@ -60,7 +60,7 @@ def held_open() -> Iterator[None]:
     """A transaction around verbs, so that their changes commit late. A verb refuses to be part of another one, but
     for the block in which Django's TestCase rolls a test back; this passes for such a block."""
     block = transaction.atomic()
-    block._from_testcase = True
+    block._from_testcase = True  # type: ignore[attr-defined]
     with block:
         yield
 
