@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from bench.load import NO_WRK, WRK, BenchError
-from bench.report import say, table
+from bench.report import Line, say, table
 
 PARTS = ("landing", "commits", "memory", "minting", "recorder")
 
@@ -37,13 +37,14 @@ def main() -> int:
         "minting": minting,
         "recorder": recording,
     }
-    lines, started = [], time.monotonic()
+    lines: list[Line] = []
+    started = time.monotonic()
     try:
         for part in options.parts or PARTS:
             lines += modules[part].measure(stage)
-    except BenchError as error:
+    except (BenchError, KeyboardInterrupt) as error:
         say("")
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"bench: {error or 'stopped'}", file=sys.stderr)
         return 2
     say("")
     about = {
@@ -62,11 +63,14 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure, all when none is named")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="few and short rounds: to see that it works")
     parser.add_argument("--threads", type=int, default=4, help="granian's blocking threads (4)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := sorted(set(options.parts) - set(PARTS)):
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return options
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bench import traffic
-from bench.load import BenchError, load
+from bench.load import BenchError, Load, load
 from bench.report import Line, say
-from bench.rows import shed_rows, stored_rows, wait_for_rows
-from bench.server import running
+from bench.rows import shed_rows, wait_for_rows
+from bench.server import Server, running
 from bench.stage import Stage
 
 CONNECTIONS = 32
@@ -23,26 +23,28 @@ def measure(stage: Stage) -> list[Line]:
             for server in (ours, bare):
                 load(requests, server.port, connections=CONNECTIONS, seconds=1)
             before = wait_for_rows(stage)
-            answered, pairs = 0, []
+            answered, rates, costs = 0, [], []
             for number in range(rounds):
                 say(f"landing: round {number + 1} of {rounds}")
-                mine = load(requests, ours.port, connections=CONNECTIONS, seconds=seconds)
-                other = load(requests, bare.port, connections=CONNECTIONS, seconds=seconds)
-                pairs.append((mine.rate, other.rate))
+                (mine, my_cost), (other, other_cost) = (_visit(requests, server, seconds) for server in (ours, bare))
+                rates.append((mine.rate, other.rate))
+                costs.append((my_cost, other_cost))
                 answered += mine.answered
             stored = wait_for_rows(stage) - before
+    shed = shed_rows(stage)
     # The generator stops at its time and leaves a request or two of each connection unread.
-    if not answered <= stored + shed_rows(stage) <= answered + 2 * rounds * CONNECTIONS:
-        raise BenchError(f"{answered} landings were answered, {stored} recorded and {shed_rows(stage)} shed")
+    if not answered <= stored + shed <= answered + 2 * rounds * CONNECTIONS:
+        raise BenchError(f"{answered} landings were answered, {stored} recorded and {shed} shed")
+    recorded = f"{stored:,} interactions stored of {answered:,} pages answered, {shed:,} shed by a full queue"
     return [
-        Line.compared("landing", "Landing page, beside a bare view", "pages/s", pairs, _AIM),
-        Line(
-            "landing",
-            "  interactions of it not stored",
-            max(0, answered - stored),
-            "rows",
-            aim=0,
-            is_limit=True,
-            note=f"{stored:,} stored of {answered:,} answered; {stored_rows(stage):,} in all",
-        ),
+        Line.compared("landing", "Landing page, beside a bare view", "pages/s", rates, _AIM),
+        Line.compared("landing", "  processor time of its worker", "µs/page", costs),
+        Line("landing", "  interactions of it shed", 100 * shed / answered, "%", aim=1, is_limit=True, note=recorded),
     ]
+
+
+def _visit(requests: list[bytes], server: Server, seconds: int) -> tuple[Load, float]:
+    """Load for some seconds; also return the microseconds of processor time that each page took the worker."""
+    before = server.busy_seconds
+    result = load(requests, server.port, connections=CONNECTIONS, seconds=seconds)
+    return result, (server.busy_seconds - before) / result.answered * 1e6

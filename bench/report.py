@@ -27,7 +27,9 @@ class Line:
     note: str = ""
 
     @classmethod
-    def compared(cls, part: str, name: str, unit: str, pairs: Sequence[tuple[float, float]], aim: float) -> Line:
+    def compared(
+        cls, part: str, name: str, unit: str, pairs: Sequence[tuple[float, float]], aim: float | None = None
+    ) -> Line:
         """Medians of the pairs (ours, yardstick's), each of which was measured one right after the other."""
         ours, beside = (median(side) for side in zip(*pairs, strict=True))
         ratios = sorted(mine / other for mine, other in pairs)
@@ -72,4 +74,5 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def _number(value: float) -> str:
+    """Three digits at least."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"

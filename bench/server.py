@@ -40,6 +40,12 @@ class Server:
         """Resident memory of the worker in MiB."""
         return float(self.worker.memory_info().rss) / 2**20
 
+    @property
+    def busy_seconds(self) -> float:
+        """Processor time of the worker so far."""
+        times = self.worker.cpu_times()
+        return float(times.user + times.system)
+
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         connection.request("GET", path, headers=dict(headers or {}))
