@@ -28,7 +28,7 @@ FROM (
     SELECT recipient_id FROM engagement_interaction
     WHERE visitor = %(visitor)s AND brand_id = %(brand)s
       AND occurred_at BETWEEN %(minute_before)s AND %(minute_after)s
-    LIMIT 500
+    LIMIT 100
 ) AS near
 """
 

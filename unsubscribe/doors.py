@@ -19,7 +19,8 @@ from engagement.visitors import Sighting, sight, truncated, visitor_address
 from preferences.addresses import network_hash
 from preferences.directory import Link, directory
 from preferences.links import Purpose
-from preferences.models import Cause, PreferenceChange, Source, State, Subscription, Suppression
+from preferences.models import Cause, PreferenceChange, Source, State
+from preferences.models.recipients import Standing
 from unsubscribe.nonces import Nonce
 
 PURPOSES = {
@@ -77,23 +78,21 @@ class Visit:
         return Cause(source, self.link.claims.mailing, evidence=self._evidence(verdict), settles_at=settles_at)
 
     def standing(self) -> Standing:
-        """What the recipient has said about the link's topic so far: two small queries."""
+        """What the recipient has said about the link's topic so far: one query."""
         entry = self.link.brand.topics.get(self.link.claims.topic)
-        recipient_id, sent_at = self.link.recipient.id, self.link.claims.sent_at
-        row = Subscription.objects.filter(
-            recipient_id=recipient_id, topic_id=entry.id if entry else 0, channel=self.link.claims.channel
-        ).first()
-        if row and row.state == State.OUT:
-            return Standing(is_out=True, change_id=row.change_id)
-        is_suppressed = Suppression.objects.filter(recipient_id=recipient_id).exists()
-        has_returned = row is not None and row.previous_state == State.OUT and row.changed_at.timestamp() >= sent_at
-        return Standing(is_out=is_suppressed, has_come_back=has_returned)
+        return self.link.recipient.standing(entry.id if entry else None)
+
+    def has_come_back(self, standing: Standing) -> bool:
+        """Whether the recipient chose to stay after this mail was sent, so that an arrival alone at its link is no
+        clear wish any more; a press is."""
+        return standing.has_come_back_since(self.link.claims.sent_at)
 
     def take_back_arrival(self) -> bool:
         """Put back the opt-out that this very page view made by arriving: the hand was on "keep" all the while."""
-        change_id = self.standing().change_id
-        if change_id is None or self.number is None:
+        standing = self.standing()
+        if standing.state != State.OUT or self.number is None:
             return False
+        change_id = standing.change_id or 0
         arrival = {"id": change_id, "source": Source.ARRIVAL, "evidence__visit": self.number}
         if not PreferenceChange.objects.filter(**arrival).exists():
             return False
@@ -111,13 +110,3 @@ class Visit:
         if verdict is not None:
             evidence |= {"verdict": verdict.value.value, "score": verdict.score, "signals": signals_json(verdict)}
         return evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """`has_come_back`: since this mail was sent the recipient chose to stay, so that an arrival alone at its link
-    is no clear wish any more; a press is."""
-
-    is_out: bool = False
-    has_come_back: bool = False
-    change_id: int | None = None  # of the present opt-out

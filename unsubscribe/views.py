@@ -50,7 +50,9 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     page = PageFacts.from_json(report.get("page"))
     facts, verdict = visit.judge(page)
     standing = visit.standing()
-    may_leave = nonce is not None and not standing.has_come_back and may_commit(visit.link.brand.policy, facts, verdict)
+    may_leave = (
+        nonce is not None and not visit.has_come_back(standing) and may_commit(visit.link.brand.policy, facts, verdict)
+    )
     if may_leave and not standing.is_out:
         cause = visit.cause(Source.ARRIVAL, verdict, is_provisional=True)
         visit.link.recipient.opt_out(visit.link.topic_id(), cause)

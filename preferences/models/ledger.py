@@ -128,15 +128,14 @@ def turn_of(recipient_id: UUID, brand_id: int) -> Iterator[None]:
     does is overruled: an acknowledged opt-out is on disk (promise P4).
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock_shared(%s, %s), pg_advisory_xact_lock(%s),"
-            " CASE current_setting('synchronous_commit')"
-            " WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END",
-            [BRAND_LOCK, brand_id, _lock_number(recipient_id)],
-        )
+        cursor.execute(_TAKE_TURN, {"brand": brand_id, "brand_lock": BRAND_LOCK, "turn": _lock_number(recipient_id)})
         yield
 
 
+_TAKE_TURN = """
+SELECT pg_advisory_xact_lock_shared(%(brand_lock)s, %(brand)s), pg_advisory_xact_lock(%(turn)s),
+       CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END
+"""
 BRAND_LOCK = 0x0FA2E  # the first half of the two-part advisory lock whose second half is the brand's id
 
 
@@ -164,48 +163,12 @@ class Step:
     replacing: int | None = None
 
 
-# `before` is the present row, or nothing. An opt-out that is repeated by a final door while the first is still
-# provisional is written too: it settles the matter, and keeps what the first one had replaced for an undo.
+# The function (made by a migration) takes the recipient's turn itself, reads what holds, and writes the recipient, the
+# change and the present state. Each of its statements sees what was committed while it waited for its turn.
 _WRITE = """
-WITH known AS (
-    INSERT INTO preferences_recipient (id, brand_id, channel, address)
-    VALUES (%(recipient)s, %(brand)s, %(channel)s, %(address)s)
-    ON CONFLICT (id) DO NOTHING
-), before AS (
-    SELECT coalesce(max(state), 'default') AS state, max(previous_state) AS previous_state,
-           max(change_id) AS change_id, max(settles_at) AS settles_at
-    FROM preferences_subscription
-    WHERE recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
-), wanted AS (
-    SELECT before.*, coalesce(%(state)s::text, before.previous_state) AS new_state,
-           CASE WHEN before.state = 'out' AND %(state)s::text = 'out' THEN before.previous_state
-                ELSE before.state END AS kept_state
-    FROM before
-    WHERE CASE WHEN %(state)s::text IS NULL THEN before.state = 'out'
-                    AND before.change_id = coalesce(%(replacing)s::bigint, before.change_id)
-               WHEN %(state)s::text = 'out' THEN before.state <> 'out'
-                    OR (before.settles_at > now() AND %(settles_at)s::timestamptz IS NULL)
-               ELSE before.state <> %(state)s::text END
-), change AS (
-    INSERT INTO preferences_preferencechange
-        (changed_at, brand_id, recipient_id, topic_id, channel, state, source, reason, evidence, mailing, actor,
-         settles_at, replaced)
-    SELECT clock_timestamp(), %(brand)s, %(recipient)s, %(topic)s, %(channel)s, new_state, %(source)s, %(reason)s,
-           %(evidence)s::jsonb, %(mailing)s, %(actor)s, %(settles_at)s::timestamptz,
-           jsonb_build_object('state', state, 'change', change_id)
-    FROM wanted
-    RETURNING id, changed_at, state, settles_at
-), present AS (
-    INSERT INTO preferences_subscription
-        (recipient_id, topic_id, channel, state, previous_state, change_id, changed_at, settles_at)
-    SELECT %(recipient)s, %(topic)s, %(channel)s, change.state, wanted.kept_state, change.id, change.changed_at,
-           change.settles_at
-    FROM change, wanted
-    ON CONFLICT (recipient_id, topic_id, channel) DO UPDATE SET
-        state = EXCLUDED.state, previous_state = EXCLUDED.previous_state, change_id = EXCLUDED.change_id,
-        changed_at = EXCLUDED.changed_at, settles_at = EXCLUDED.settles_at
-)
-SELECT id FROM change
+SELECT preferences_write_change(
+    %(brand)s, %(recipient)s, %(channel)s, %(address)s, %(topic)s, %(state)s, %(source)s, %(reason)s, %(evidence)s,
+    %(mailing)s, %(actor)s, %(settles_at)s, %(replacing)s, %(brand_lock)s, %(turn)s)
 """
 
 # Suppression stands above all topics; its ledger rows have no topic. A repeated one changes nothing.
@@ -241,10 +204,27 @@ RETURNING id
 
 
 def write(step: Step) -> int | None:
-    """Write the change and the state it leads to, inside `turn_of`; return its id, or None if nothing changes."""
-    state = step.state.value if step.state else None
-    settles_at, replacing = step.cause.settles_at, step.replacing
-    return _execute(_WRITE, step, topic=step.topic_id, state=state, settles_at=settles_at, replacing=replacing)
+    """Write the change and the state it leads to; return its id, or None if nothing changes.
+
+    Taking the turn is part of it, so that alone it is one round trip to the database, and one transaction.
+    """
+    return _execute(
+        _WRITE,
+        step,
+        topic=step.topic_id,
+        state=step.state.value if step.state else None,
+        settles_at=step.cause.settles_at,
+        replacing=step.replacing,
+        brand_lock=BRAND_LOCK,
+        turn=_lock_number(step.recipient_id),
+    )
+
+
+def write_alone(step: Step) -> int | None:
+    """Write as `write` does, in a transaction of its own. Raises RuntimeError inside another one."""
+    if connection.in_atomic_block and not getattr(connection.atomic_blocks[-1], "_from_testcase", False):
+        raise RuntimeError("A verb's change must be durable when it returns: do not nest it in a transaction.")
+    return write(step)
 
 
 def suppress(step: Step, why: str) -> int | None:

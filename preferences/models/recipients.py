@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Now
 
 from preferences import addresses
@@ -24,6 +25,35 @@ class Outcome:
     @property
     def has_changed(self) -> bool:
         return bool(self.change_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds for a recipient's topic. Without a subscription's row, the first fields are None or `default`."""
+
+    is_suppressed: bool
+    state: str
+    previous_state: str | None
+    change_id: int | None
+    changed_at: datetime | None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the recipient has left the topic or everything."""
+        return self.is_suppressed or self.state == State.OUT
+
+    def has_come_back_since(self, moment: float) -> bool:
+        """Whether the recipient left and came back after `moment`, in seconds since 1970."""
+        is_return = self.state != State.OUT and self.previous_state == State.OUT
+        return is_return and self.changed_at is not None and self.changed_at.timestamp() >= moment
+
+
+_STANDING = """
+SELECT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = %(recipient)s),
+       coalesce(state, 'default'), previous_state, change_id, changed_at
+FROM (VALUES (1)) AS one LEFT JOIN preferences_subscription
+     ON recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
+"""
 
 
 class SuppressionReason(models.TextChoices):
@@ -62,8 +92,7 @@ class Recipient(models.Model):
 
     def opt_out(self, topic_id: int, cause: Cause) -> Outcome:
         """End the topic for this recipient. Idempotent; a final cause also settles a provisional opt-out."""
-        with turn_of(self.id, self.brand_id):
-            return _outcome([ledger.write(self._step(cause, topic_id, State.OUT))])
+        return _outcome([ledger.write_alone(self._step(cause, topic_id, State.OUT))])
 
     def opt_in(self, topic_id: int, cause: Cause) -> Outcome:
         """Begin the topic for this recipient. Idempotent. A suppression, which would contradict it, gives way."""
@@ -78,8 +107,7 @@ class Recipient(models.Model):
     def undo_change(self, change_id: int, topic_id: int, cause: Cause) -> Outcome:
         """Put back what the opt-out `change_id` replaced, unless another change has come since. Idempotent."""
         step = Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, replacing=change_id)
-        with turn_of(self.id, self.brand_id):
-            return _outcome([ledger.write(step)])
+        return _outcome([ledger.write_alone(step)])
 
     def choose(self, wishes: Mapping[int, bool], cause: Cause) -> Outcome:
         """Set the topics named by id to in (True) or out, all or none, and leave every other topic alone."""
@@ -105,6 +133,12 @@ class Recipient(models.Model):
         """Let the topics speak again. Idempotent."""
         with turn_of(self.id, self.brand_id):
             return _outcome([ledger.lift(self._step(cause))])
+
+    def standing(self, topic_id: int | None) -> Standing:
+        """What holds for the topic, None for one that nobody has heard of yet; one query."""
+        with connection.cursor() as cursor:
+            cursor.execute(_STANDING, {"recipient": self.id, "topic": topic_id or 0, "channel": self.channel})
+            return Standing(*cursor.fetchone())
 
     def is_suppressed(self) -> bool:
         return Suppression.objects.filter(recipient_id=self.id).exists()

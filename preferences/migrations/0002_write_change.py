@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from django.db import migrations
+
+# Lives in the database because there it costs one round trip and keeps its plans; preferences/models/ledger.py
+# says what it promises. An opt-out that is repeated by a final door while the first is still provisional is written
+# too: it settles the matter, and keeps what the first one had replaced for an undo.
+CREATE = """
+CREATE FUNCTION preferences_write_change(
+    the_brand bigint, the_recipient uuid, the_channel text, the_address text, the_topic bigint, wanted_state text,
+    the_source text, the_reason text, the_evidence jsonb, the_mailing text, the_actor text,
+    settling_at timestamptz, replaced_id bigint, brand_lock integer, turn bigint
+) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    present record;
+    was_state text;
+    new_state text;
+    new_id bigint;
+    new_moment timestamptz;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(brand_lock, the_brand::integer), pg_advisory_xact_lock(turn);
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+
+    SELECT state, previous_state, change_id, settles_at INTO present FROM preferences_subscription
+    WHERE recipient_id = the_recipient AND topic_id = the_topic AND channel = the_channel;
+    was_state := coalesce(present.state, 'default');
+    new_state := coalesce(wanted_state, present.previous_state);
+    IF wanted_state IS NULL THEN
+        IF was_state <> 'out' OR present.change_id <> replaced_id THEN RETURN NULL; END IF;
+    ELSIF wanted_state <> 'out' THEN
+        IF was_state = wanted_state THEN RETURN NULL; END IF;
+    ELSIF was_state = 'out' THEN
+        IF settling_at IS NOT NULL OR present.settles_at IS NULL OR present.settles_at <= clock_timestamp() THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+
+    INSERT INTO preferences_recipient (id, brand_id, channel, address)
+    VALUES (the_recipient, the_brand, the_channel, the_address) ON CONFLICT (id) DO NOTHING;
+    INSERT INTO preferences_preferencechange
+        (changed_at, brand_id, recipient_id, topic_id, channel, state, source, reason, evidence, mailing, actor,
+         settles_at, replaced)
+    VALUES (clock_timestamp(), the_brand, the_recipient, the_topic, the_channel, new_state, the_source, the_reason,
+            the_evidence, the_mailing, the_actor, settling_at,
+            jsonb_build_object('state', was_state, 'change', present.change_id))
+    RETURNING id, changed_at INTO new_id, new_moment;
+    INSERT INTO preferences_subscription
+        (recipient_id, topic_id, channel, state, previous_state, change_id, changed_at, settles_at)
+    VALUES (the_recipient, the_topic, the_channel, new_state,
+            CASE WHEN was_state = 'out' AND new_state = 'out' THEN present.previous_state ELSE was_state END,
+            new_id, new_moment, settling_at)
+    ON CONFLICT (recipient_id, topic_id, channel) DO UPDATE SET
+        state = EXCLUDED.state, previous_state = EXCLUDED.previous_state, change_id = EXCLUDED.change_id,
+        changed_at = EXCLUDED.changed_at, settles_at = EXCLUDED.settles_at;
+    RETURN new_id;
+END
+$$
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("preferences", "0001_initial")]
+    operations = [migrations.RunSQL(CREATE, "DROP FUNCTION preferences_write_change")]
