@@ -7,7 +7,7 @@ from statistics import median
 
 from bench import traffic
 from bench.landing import CONNECTIONS
-from bench.load import loading, read
+from bench.load import BenchError, Load, loading, read
 from bench.report import Line, say
 from bench.rows import stored_rows
 from bench.server import running
@@ -85,7 +85,7 @@ def _kill_under_landings(stage: Stage) -> tuple[int, float]:
     ):
         time.sleep(_SECONDS_BEFORE_KILL)
         server.kill()
-        answered = read(generator).answered
+        answered = _without_refusals(read(generator)).answered
     lost = max(0, answered - (_settled_rows(stage) - before))
     return lost, lost / answered * _SECONDS_BEFORE_KILL * 1000
 
@@ -101,7 +101,7 @@ def _kill_under_opt_outs(stage: Stage) -> tuple[int, int]:
     ):
         time.sleep(_SECONDS_BEFORE_KILL)
         server.kill()
-        acknowledged = read(generator).acknowledged
+        acknowledged = _without_refusals(read(generator)).acknowledged
     tokens = [requests[position].split()[1].decode().removeprefix("/o/") for position in acknowledged]
     wanted = [directory.open(token, Purpose.ONE_CLICK).recipient_id for token in tokens]
     kept = stage.count(
@@ -111,6 +111,13 @@ def _kill_under_opt_outs(stage: Stage) -> tuple[int, int]:
         wanted,
     )
     return len(wanted) - kept, len(wanted)
+
+
+def _without_refusals(result: Load) -> Load:
+    """What was killed breaks connections off, but answers nobody with an error."""
+    if result.refused or not result.answered:
+        raise BenchError(f"{result.refused} of {result.answered} answers before the kill were errors")
+    return result
 
 
 def _settled_rows(stage: Stage) -> int:
