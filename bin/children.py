@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import psutil
@@ -52,6 +52,10 @@ class Children:
             if child.poll() is not None:
                 raise RunError(f"the {name} ended with status {child.returncode}. Everything else was stopped.")
 
+    def kill(self, name: str) -> None:
+        """End a child that has nothing to lose yet."""
+        _signal_group(self._children[name], signal.SIGKILL)
+
     def stop(self) -> None:
         """Ask each child once and wait; a process group that will not go is killed."""
         for child in self._children.values():
@@ -60,10 +64,12 @@ class Children:
             else:  # its own children may live on
                 _signal_group(child, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        for child in self._children.values():
-            while time.monotonic() < deadline and (child.poll() is None or _signal_group(child, 0)):
+        for name, child in self._children.items():
+            while (alive := child.poll() is None or _group_lives(child)) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            _signal_group(child, signal.SIGKILL)
+            if alive:
+                _signal_group(child, signal.SIGKILL)
+                sys.stderr.write(f"farewell: the {name} did not stop within {STOP_SECONDS} seconds and was killed.\n")
         self._record.unlink(missing_ok=True)
 
     def end_leftovers(self) -> None:
@@ -88,10 +94,16 @@ def _birth(pid: int) -> float:
         return 0
 
 
-def _signal_group(child: Child, number: int) -> bool:
-    """Signal all that the child started, and say whether there was any; 0 only asks."""
-    try:
+def _signal_group(child: Child, number: int) -> None:
+    """Signal all that the child started and that has not left its group."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS answers so for a group that has ended
         os.killpg(child.pid, number)
-    except (ProcessLookupError, PermissionError):  # macOS answers so for a group that has ended
-        return False
-    return True
+
+
+def _group_lives(child: Child) -> bool:
+    """Whether any process that the child started still runs; the dead that nobody has buried do not count."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getpgid(process.pid) == child.pid and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False

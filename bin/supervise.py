@@ -140,7 +140,11 @@ def start_web_server(host: str, port: int, children: Children) -> None:
         os.environ.setdefault(name, value)
     command = ("-m", "granian", "--interface", "wsgi", "--port", str(port), "config.wsgi:application")
     children.start("web server", command)
-    wait_for_answer({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, children)  # noqa: S104
+    try:
+        wait_for_answer({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, children)  # noqa: S104
+    except KeyboardInterrupt:
+        children.kill("web server")  # while granian loads the app, it loses a request to stop
+        raise
 
 
 def wait_for_answer(host: str, port: int, children: Children) -> None:

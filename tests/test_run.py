@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,7 @@ def refuse(folder: Path, **settings: str) -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Run]:
+def starting(folder: Path) -> Iterator[Run]:
     port, screen = free_port(), folder / "screen.txt"
     with screen.open("wb") as output:
         process = subprocess.Popen(
@@ -115,7 +115,6 @@ def running(folder: Path) -> Iterator[Run]:
         )
     run = Run(process, port, screen)
     try:
-        wait_for_start(run)
         yield run
     finally:
         if process.poll() is None:
@@ -123,9 +122,16 @@ def running(folder: Path) -> Iterator[Run]:
             process.wait(SECONDS)
 
 
-def wait_for_start(run: Run) -> None:
+@contextmanager
+def running(folder: Path) -> Iterator[Run]:
+    with starting(folder) as run:
+        wait_until(run, lambda: "farewell: running" in run.text())
+        yield run
+
+
+def wait_until(run: Run, look: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
-    while "farewell: running" not in run.text():
+    while not look():
         assert run.process.poll() is None, run.text()
         assert time.monotonic() < deadline, run.text()
         time.sleep(0.1)
@@ -219,6 +225,17 @@ def test_ctrl_c_stops_everything(folder: Path) -> None:
     to_open = run.text().partition("Ctrl-C stops everything.\n")[2]
     assert f"http://127.0.0.1:{run.port}/admin/" in to_open
     assert "Traceback" not in run.text()
+    assert "was killed" not in run.text()
+    assert is_free(run.port)
+    assert not (folder / "var" / "postgres" / "postmaster.pid").exists()
+
+
+def test_ctrl_c_stops_a_start_too(folder: Path) -> None:
+    with starting(folder) as run:
+        wait_until(run, (folder / "var" / "run.json").exists)  # the web server has been started
+        assert press_ctrl_c(run) == 0
+    assert "Traceback" not in run.text()
+    assert "was killed" not in run.text()
     assert is_free(run.port)
     assert not (folder / "var" / "postgres" / "postmaster.pid").exists()
 
