@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from config.environment import BASE_DIR, DATA_DIR, env
+from config.pool import check_when_idle
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -105,7 +106,13 @@ _database["OPTIONS"] = {
     **_database.get("OPTIONS", {}),
     # Short, because a door that waits for a database which is away holds a thread that pages need.
     "connect_timeout": 2,
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 2},
+    "prepare_threshold": 5 if env.bool("DATABASE_PREPARED_STATEMENTS", default=True) else None,
+    "pool": {
+        "min_size": 0,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=16),
+        "timeout": 2,
+        "check": check_when_idle,
+    },
 }
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

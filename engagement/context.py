@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
-
 from engagement.detection import Context
 from engagement.models import Kind
 from engagement.visitors import visitor_address
 from preferences.addresses import network_hash
+from preferences.prepared import fetch_all
 
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 # Two looks by index, each bounded in time: the same message from the same network address within the last hour,
@@ -41,23 +40,21 @@ def context_of(*, brand_id: int, recipient_id: UUID, mailing: str, link: str, ad
     if not address:
         return Context()
     at = datetime.fromtimestamp(moment, UTC)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _QUERY,
-            {
-                "hidden": Kind.HIDDEN_VISIT.value,
-                "recipient": recipient_id,
-                "brand": brand_id,
-                "mailing": mailing,
-                "visitor": network_hash(visitor_address(address)),
-                "moment": at,
-                "hour_before": at - _HOUR,
-                "hour_after": at + _HOUR,
-                "minute_before": at - _MINUTE,
-                "minute_after": at + _MINUTE,
-            },
-        )
-        *links, (_, _, _, recipients) = cursor.fetchall()
+    *links, (_, _, _, recipients) = fetch_all(
+        _QUERY,
+        {
+            "hidden": Kind.HIDDEN_VISIT.value,
+            "recipient": recipient_id,
+            "brand": brand_id,
+            "mailing": mailing,
+            "visitor": network_hash(visitor_address(address)),
+            "moment": at,
+            "hour_before": at - _HOUR,
+            "hour_after": at + _HOUR,
+            "minute_before": at - _MINUTE,
+            "minute_after": at + _MINUTE,
+        },
+    )
     return Context(
         has_visited_hidden_link=any(is_hidden for _, is_hidden, _, _ in links),
         link_gaps=tuple(sorted(gap for name, _, gap, _ in links if name != link)),

@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 
 from preferences.links import Channel
 from preferences.models.brands import Brand, Topic
+from preferences.prepared import fetch_all
 
 
 class Source(models.TextChoices):
@@ -167,8 +168,9 @@ class Step:
 # change and the present state. Each of its statements sees what was committed while it waited for its turn.
 _WRITE = """
 SELECT preferences_write_change(
-    %(brand)s, %(recipient)s, %(channel)s, %(address)s, %(topic)s, %(state)s, %(source)s, %(reason)s, %(evidence)s,
-    %(mailing)s, %(actor)s, %(settles_at)s, %(replacing)s, %(brand_lock)s, %(turn)s)
+    %(brand)s::bigint, %(recipient)s, %(channel)s, %(address)s, %(topic)s::bigint, %(state)s, %(source)s, %(reason)s,
+    %(evidence)s::jsonb, %(mailing)s, %(actor)s, %(settles_at)s::timestamptz, %(replacing)s::bigint,
+    %(brand_lock)s::integer, %(turn)s::bigint)
 """
 
 # Suppression stands above all topics; its ledger rows have no topic. A repeated one changes nothing.
@@ -239,21 +241,19 @@ def lift(step: Step) -> int | None:
 
 def _execute(statement: str, step: Step, **values: Any) -> int | None:
     cause = step.cause
-    with connection.cursor() as cursor:
-        cursor.execute(
-            statement,
-            {
-                "recipient": step.recipient_id,
-                "brand": step.brand_id,
-                "channel": step.channel.value,
-                "address": step.address,
-                "source": cause.source.value,
-                "reason": cause.reason,
-                "evidence": json.dumps(cause.evidence),
-                "mailing": cause.mailing,
-                "actor": cause.actor,
-                **values,
-            },
-        )
-        row = cursor.fetchone()
-    return row[0] if row else None
+    rows = fetch_all(
+        statement,
+        {
+            "recipient": step.recipient_id,
+            "brand": step.brand_id,
+            "channel": step.channel.value,
+            "address": step.address,
+            "source": cause.source.value,
+            "reason": cause.reason,
+            "evidence": json.dumps(cause.evidence),
+            "mailing": cause.mailing,
+            "actor": cause.actor,
+            **values,
+        },
+    )
+    return rows[0][0] if rows else None

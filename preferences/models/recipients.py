@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, models
+from django.db import models
 from django.db.models.functions import Now
 
 from preferences import addresses
@@ -14,6 +14,7 @@ from preferences.links import Channel
 from preferences.models import ledger
 from preferences.models.brands import Brand, Topic
 from preferences.models.ledger import Cause, State, Step, turn_of
+from preferences.prepared import fetch_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,8 @@ class Recipient(models.Model):
 
     def standing(self, topic_id: int | None) -> Standing:
         """What holds for the topic, None for one that nobody has heard of yet; one query."""
-        with connection.cursor() as cursor:
-            cursor.execute(_STANDING, {"recipient": self.id, "topic": topic_id or 0, "channel": self.channel})
-            return Standing(*cursor.fetchone())
+        values = {"recipient": self.id, "topic": topic_id or 0, "channel": self.channel}
+        return Standing(*fetch_all(_STANDING, values)[0])
 
     def is_suppressed(self) -> bool:
         return Suppression.objects.filter(recipient_id=self.id).exists()
