@@ -14,7 +14,7 @@ from bench.server import running
 from bench.stage import Stage
 from preferences.links import Purpose
 
-_SECONDS_BEFORE_KILL = 3
+_SECONDS_BEFORE_KILL = 5
 
 
 def measure(stage: Stage) -> list[Line]:

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -48,8 +49,10 @@ def set_stage(threads: int, *, is_quick: bool) -> Stage:
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
 
+    from engagement.partitions import make_partitions
     from preferences.models import Brand, Topic
 
+    make_partitions(datetime.now(UTC).date())  # as the scheduler does ahead of time
     brand = Brand.objects.create(slug="bench", name="Demo Letters")
     Topic.objects.create(brand=brand, slug="news", name="News")
     _, key = brand.add_key()
