@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -29,6 +29,9 @@ PURPOSES = {
     "p": Purpose.PREFERENCES,
     "h": Purpose.HIDDEN,
 }
+
+
+_LATEST_MOMENT = 32_503_680_000  # the year 3000: a link may claim any number, and not every one is a date
 
 
 @dataclass(slots=True)
@@ -82,10 +85,12 @@ class Visit:
         entry = self.link.brand.topics.get(self.link.claims.topic)
         return self.link.recipient.standing(entry.id if entry else None)
 
-    def has_come_back(self, standing: Standing) -> bool:
-        """Whether the recipient chose to stay after this mail was sent, so that an arrival alone at its link is no
-        clear wish any more; a press is."""
-        return standing.has_come_back_since(self.link.claims.sent_at)
+    def leave_by_arrival(self, verdict: Verdict) -> bool:
+        """Opt out, provisionally. Not whoever chose to stay after this mail was sent: for them an arrival alone at its
+        link is no clear wish any more; a press is."""
+        cause = self.cause(Source.ARRIVAL, verdict, is_provisional=True)
+        sent_at = datetime.fromtimestamp(min(self.link.claims.sent_at, _LATEST_MOMENT), UTC)
+        return self.link.recipient.opt_out(self.link.topic_id(), cause, unless_back_since=sent_at).has_changed
 
     def take_back_arrival(self) -> bool:
         """Put back the opt-out that this very page view made by arriving: the hand was on "keep" all the while."""

@@ -49,14 +49,9 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit.take(nonce)
     page = PageFacts.from_json(report.get("page"))
     facts, verdict = visit.judge(page)
-    standing = visit.standing()
-    may_leave = (
-        nonce is not None and not visit.has_come_back(standing) and may_commit(visit.link.brand.policy, facts, verdict)
-    )
-    if may_leave and not standing.is_out:
-        cause = visit.cause(Source.ARRIVAL, verdict, is_provisional=True)
-        visit.link.recipient.opt_out(visit.link.topic_id(), cause)
-    answer = "done" if may_leave or (standing.is_out and nonce) else "ask"
+    may_leave = nonce is not None and may_commit(visit.link.brand.policy, facts, verdict)
+    has_left = may_leave and visit.leave_by_arrival(verdict)
+    answer = "done" if has_left or (nonce and visit.standing().is_out) else "ask"
     visit.record(Kind.ARRIVE, answer, verdict, page)
     return JsonResponse({"answer": answer} | ({"undo": _undo_pass(visit)} if answer == "done" else {}))
 

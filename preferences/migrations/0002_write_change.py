@@ -9,7 +9,7 @@ CREATE = """
 CREATE FUNCTION preferences_write_change(
     the_brand bigint, the_recipient uuid, the_channel text, the_address text, the_topic bigint, wanted_state text,
     the_source text, the_reason text, the_evidence jsonb, the_mailing text, the_actor text,
-    settling_at timestamptz, replaced_id bigint, brand_lock integer, turn bigint
+    settling_at timestamptz, replaced_id bigint, unless_back_since timestamptz, brand_lock integer, turn bigint
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     present record;
@@ -23,10 +23,15 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
 
-    SELECT state, previous_state, change_id, settles_at INTO present FROM preferences_subscription
+    SELECT state, previous_state, change_id, changed_at, settles_at INTO present FROM preferences_subscription
     WHERE recipient_id = the_recipient AND topic_id = the_topic AND channel = the_channel;
     was_state := coalesce(present.state, 'default');
     new_state := coalesce(wanted_state, present.previous_state);
+    IF unless_back_since IS NOT NULL THEN
+        IF was_state <> 'out' AND present.previous_state = 'out' AND present.changed_at >= unless_back_since
+           OR EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = the_recipient)
+        THEN RETURN NULL; END IF;
+    END IF;
     IF wanted_state IS NULL THEN
         IF was_state <> 'out' OR present.change_id <> replaced_id THEN RETURN NULL; END IF;
     ELSIF wanted_state <> 'out' THEN

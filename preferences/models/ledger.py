@@ -148,7 +148,8 @@ def _lock_number(recipient_id: UUID) -> int:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One change about to be written. `state` None means back to what the present opt-out replaced, and then
-    `replacing` may name the change that must still be the present one.
+    `replacing` may name the change that must still be the present one. With `unless_back_since`, nothing is written
+    for a recipient who has come back since, or who is suppressed and so out already.
 
     Brand and topic are ids, so that a caller with a cached brand needs no query for them. A suppression has
     neither topic nor state.
@@ -162,6 +163,7 @@ class Step:
     topic_id: int | None = None
     state: State | None = None
     replacing: int | None = None
+    unless_back_since: datetime | None = None
 
 
 # The function (made by a migration) takes the recipient's turn itself, reads what holds, and writes the recipient, the
@@ -170,7 +172,7 @@ _WRITE = """
 SELECT preferences_write_change(
     %(brand)s::bigint, %(recipient)s, %(channel)s, %(address)s, %(topic)s::bigint, %(state)s, %(source)s, %(reason)s,
     %(evidence)s::jsonb, %(mailing)s, %(actor)s, %(settles_at)s::timestamptz, %(replacing)s::bigint,
-    %(brand_lock)s::integer, %(turn)s::bigint)
+    %(back_since)s::timestamptz, %(brand_lock)s::integer, %(turn)s::bigint)
 """
 
 # Suppression stands above all topics; its ledger rows have no topic. A repeated one changes nothing.
@@ -217,6 +219,7 @@ def write(step: Step) -> int | None:
         state=step.state.value if step.state else None,
         settles_at=step.cause.settles_at,
         replacing=step.replacing,
+        back_since=step.unless_back_since,
         brand_lock=BRAND_LOCK,
         turn=_lock_number(step.recipient_id),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import models
@@ -30,28 +30,21 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds for a recipient's topic. Without a subscription's row, the first fields are None or `default`."""
+    """What holds for a recipient's topic. Without a subscription's row, the state is `default`."""
 
     is_suppressed: bool
     state: str
-    previous_state: str | None
     change_id: int | None
-    changed_at: datetime | None
 
     @property
     def is_out(self) -> bool:
         """Whether the recipient has left the topic or everything."""
         return self.is_suppressed or self.state == State.OUT
 
-    def has_come_back_since(self, moment: float) -> bool:
-        """Whether the recipient left and came back after `moment`, in seconds since 1970."""
-        is_return = self.state != State.OUT and self.previous_state == State.OUT
-        return is_return and self.changed_at is not None and self.changed_at.timestamp() >= moment
-
 
 _STANDING = """
 SELECT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = %(recipient)s),
-       coalesce(state, 'default'), previous_state, change_id, changed_at
+       coalesce(state, 'default'), change_id
 FROM (VALUES (1)) AS one LEFT JOIN preferences_subscription
      ON recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
 """
@@ -91,9 +84,13 @@ class Recipient(models.Model):
             id=addresses.recipient_id(brand_id, channel, address), brand_id=brand_id, channel=channel, address=address
         )
 
-    def opt_out(self, topic_id: int, cause: Cause) -> Outcome:
-        """End the topic for this recipient. Idempotent; a final cause also settles a provisional opt-out."""
-        return _outcome([ledger.write_alone(self._step(cause, topic_id, State.OUT))])
+    def opt_out(self, topic_id: int, cause: Cause, *, unless_back_since: datetime | None = None) -> Outcome:
+        """End the topic for this recipient. Idempotent; a final cause also settles a provisional opt-out.
+
+        With `unless_back_since`, whoever left and came back since then is not taken off.
+        """
+        step = replace(self._step(cause, topic_id, State.OUT), unless_back_since=unless_back_since)
+        return _outcome([ledger.write_alone(step)])
 
     def opt_in(self, topic_id: int, cause: Cause) -> Outcome:
         """Begin the topic for this recipient. Idempotent. A suppression, which would contradict it, gives way."""

@@ -171,3 +171,9 @@ def test_the_verdict_of_the_arrival_is_recorded(client: Client) -> None:
     rows = Interaction.objects.filter(kind="arrive").order_by("occurred_at")
     assert [(row.answer, row.verdict) for row in rows] == [("ask", "unsure"), ("done", "human")]
     assert rows[0].facts["page"]["presence"]["spots"] == 1
+
+
+@pytest.mark.parametrize("sent_at", [0, 2**40 - 1])
+def test_any_moment_of_sending_that_a_link_may_claim_is_read(client: Client, sent_at: int) -> None:
+    token = make_mail().token(sent_at=sent_at)
+    assert arrive(client, token)["answer"] == "done"
