@@ -38,14 +38,12 @@ def main() -> int:
         "recorder": recording,
     }
     lines: list[Line] = []
-    started = time.monotonic()
+    started, problem = time.monotonic(), ""
     try:
         for part in options.parts or PARTS:
             lines += modules[part].measure(stage)
     except (BenchError, KeyboardInterrupt) as error:
-        say("")
-        print(f"bench: {error or 'stopped'}", file=sys.stderr)
-        return 2
+        problem = str(error) or "stopped"
     say("")
     about = {
         "python": platform.python_version(),
@@ -58,6 +56,9 @@ def main() -> int:
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
     if options.json:
         options.json.write_text(json.dumps({**about, "lines": [line.as_json() for line in lines]}, indent=1) + "\n")
+    if problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 2
     return 0 if all(line.is_met for line in lines) else 1
 
 
