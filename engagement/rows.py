@@ -84,6 +84,7 @@ def _request_fields(headers: tuple[str | None, ...], network: str, age: int | No
     return _verdict_fields(assess(Facts(request, send_age=age))), request.agent.translate(_ESCAPES), facts
 
 
+@lru_cache(8_192)
 def _verdict_fields(verdict: Verdict) -> str:
     signals = _json(signals_json(verdict))
     return "\t".join((verdict.value, str(verdict.score), "ft"[verdict.is_hard], signals, str(RULES_VERSION)))
@@ -100,6 +101,7 @@ def _visitor(address: str) -> str:
     return f"\\\\x{network_hash(visitor_address(address)).hex()}\t{network}"
 
 
+@lru_cache(8_192)
 def _facts_json(request: RequestFacts, page: PageFacts) -> str:
     return _json({"request": _known(request), "page": asdict(page)})
 
