@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -178,11 +179,15 @@ def test_a_sigterm_under_load_loses_no_visit(farewell: Farewell) -> None:
 
 def test_without_its_database_every_door_says_503_and_later_works_again(shared: Farewell) -> None:
     alices = [new_address() for _ in range(5)]
+    arrived = shared.link(alices[3])
+    nonce = re.search(r'data-nonce="([^"]+)"', request(arrived).text)
+    assert nonce
+    report = json.dumps({"nonce": nonce[1], "page": {"visible": True, "focused": True}})
     calls: list[Callable[[], Reply]] = [
         lambda: one_click(shared, alices[0]),
         lambda: request(shared.link(alices[1]), "POST", body=ONE_CLICK, headers=FORM),
         lambda: confirm(shared, alices[2]),
-        lambda: request(f"{shared.link(alices[3])}/arrive", "POST", body="{}"),
+        lambda: request(f"{arrived}/arrive", "POST", body=report),
         lambda: request(shared.link(alices[4], Purpose.PREFERENCES), "POST", body="all=off", headers=FORM),
     ]
     assert request(shared.link(alices[0])).status == 200
