@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Playwright, Request, sync_playwright
 
+from tests.browser.chromium import QUIET, NoChromiumError, as_people_start_it, find_chromium
 from tests.browser.serving import ROOT, Farewell, wait_until
 from tests.browser.story import Story
+from tests.browser.webmail import Webmail, serving_webmail
 
-# Nothing leaves the machine: neither Chromium's own calls home, nor a name that a page could mention.
-QUIET = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-domain-reliability",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-]
 _networks = count(1)
 
 
@@ -113,57 +99,18 @@ def _ask(process: subprocess.Popen[str], address: str) -> str:
     return text.replace("\0", "")
 
 
-class Webmail:
-    """Serves pages from another site: `localhost` is to a browser a stranger to `127.0.0.1`."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://localhost:{port}"
-        self.pages: dict[str, bytes] = {}
-
-    def page(self, body: str, head: str = "") -> str:
-        """Serve a page and return its URL."""
-        path = f"/{len(self.pages)}"
-        html = f"<!doctype html><html lang=en><title>Webmail</title>{head}<body>{body}</body></html>"
-        self.pages[path] = html.encode()
-        return self.url + path
-
-    def mail(self, link: str) -> str:
-        """Serve a mail that has `link` in its text, as webmail programs show it, and return its URL."""
-        text = f'<p>Dear reader,</p><p>If you had enough: <a target=_blank rel=noreferrer href="{link}">leave</a>.</p>'
-        return self.page(f"<article style='padding: 12rem'>{text}</article>")
-
-
 @pytest.fixture(scope="session")
 def webmail() -> Iterator[Webmail]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = mails.pages.get(self.path)
-            self.send_response(200 if content else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(content or b"")))
-            self.end_headers()
-            self.wfile.write(content or b"")
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
-        mails = Webmail(listener.server_port)
-        thread = Thread(target=listener.serve_forever)
-        thread.start()
-        yield mails
-        listener.shutdown()
-        thread.join()
+    with serving_webmail() as webmail:
+        yield webmail
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    if path := os.environ.get("FAREWELL_CHROMIUM"):
-        return path
-    found = subprocess.run([ROOT / "bin" / "chromium"], capture_output=True, text=True, check=False)
-    if found.returncode:
-        pytest.exit(f"The browser tests need Chromium: {found.stderr}", returncode=1)
-    return found.stdout.strip()
+    try:
+        return find_chromium()
+    except NoChromiumError as error:
+        pytest.exit(f"The browser tests need Chromium: {error}", returncode=1)
 
 
 # The scope is the package, because Django refuses its database to whoever shares a thread with Playwright's loop.
@@ -183,27 +130,10 @@ def robots_chromium(driver: Playwright, chromium_path: str) -> Iterator[Browser]
 
 @pytest.fixture(scope="package")
 def peoples_chromium(driver: Playwright, chromium_path: str) -> Iterator[Browser]:
-    """Chromium as a person uses it. It has to hide that it is driven, because no program can drive it otherwise;
-    and it is started without Playwright's own settings, under which no tab is ever in the background."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        said = subprocess.run([chromium_path, "--version"], capture_output=True, text=True, check=True).stdout
-        version = next(word for word in said.split() if word[:1].isdigit()).partition(".")[0]
-        system = "Macintosh; Intel Mac OS X 10_15_7" if sys.platform == "darwin" else "X11; Linux x86_64"
-        agent = f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
-        disguise = ["--disable-blink-features=AutomationControlled", f"--user-agent={agent}"]
-        options = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}", *disguise, *QUIET]
-        process = subprocess.Popen([chromium_path, *options, "about:blank"], stderr=subprocess.DEVNULL)
-        try:
-            port_file = Path(profile, "DevToolsActivePort")
-            port = wait_until(
-                lambda: port_file.exists() and port_file.read_text().partition("\n")[0], "Chromium starts"
-            )
-            browser = driver.chromium.connect_over_cdp(f"http://127.0.0.1:{port}", no_defaults=True)
-            yield browser
-            browser.close()
-        finally:
-            process.terminate()
-            process.wait(10)
+    with as_people_start_it(chromium_path) as endpoint:
+        browser = driver.chromium.connect_over_cdp(endpoint, no_defaults=True)
+        yield browser
+        browser.close()
 
 
 class Watch:

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from preferences.links import Purpose
-from tests.browser.conftest import Explain, Watched, Webmail
+from tests.browser.conftest import Explain, Watched
 from tests.browser.programs import FORM, request
 from tests.browser.serving import Farewell, new_address
+from tests.browser.webmail import Webmail
 
 JUST_SENT = 5
 

@@ -11,9 +11,11 @@ from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from preferences.links import Purpose
-from tests.browser.conftest import QUIET, Explain, Watched, Webmail
+from tests.browser.chromium import QUIET
+from tests.browser.conftest import Explain, Watched
 from tests.browser.programs import CURL, PYTHON, WGET, forms_in, request
 from tests.browser.serving import HOUR, Farewell, new_address, wait_until
+from tests.browser.webmail import Webmail
 from unsubscribe.doors import PURPOSES
 from unsubscribe.urls import urlpatterns
 

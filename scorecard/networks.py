@@ -1,0 +1,42 @@
+"""Addresses to come from: real ranges of the kinds of network that the issue is about, each visitor in its own /24."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import ip_network
+from itertools import count
+
+
+class Network(StrEnum):
+    """Whose address a visitor comes from."""
+
+    MAIL_FILTER = "mail filter"
+    DATA_CENTRE = "data centre"
+    CONSUMER = "consumer"
+    GATEWAY = "web gateway"
+    MAIL_SECURITY = "browser isolation"
+
+
+# Who announces them, as of 2026: Exchange Online Protection (Microsoft 365 endpoint sets 9 and 10); Hetzner (AS24940) and
+# OVH (AS16276); Comcast (AS7922) and Deutsche Telekom (AS3320); Zscaler (AS22616, AS62044); Proofpoint (AS22843, AS26211).
+RANGES = {
+    Network.MAIL_FILTER: ("40.92.0.0/15", "52.100.0.0/14"),
+    Network.DATA_CENTRE: ("88.198.0.0/16", "78.46.0.0/15", "135.181.0.0/16", "51.68.0.0/16", "51.75.0.0/16"),
+    Network.CONSUMER: ("73.0.0.0/10", "84.128.0.0/10"),
+    Network.GATEWAY: ("165.225.0.0/17",),
+    Network.MAIL_SECURITY: ("148.163.128.0/19",),
+}
+
+
+class Addresses:
+    """Hands out addresses of a network, no two of them in one /24, so that no visitor is taken for another."""
+
+    def __init__(self) -> None:
+        self._numbers = {network: count() for network in Network}
+
+    def new(self, network: Network) -> str:
+        """Return the next address; ranges take turns. Raises IndexError when they are used up."""
+        number = next(self._numbers[network])
+        ranges = RANGES[network]
+        chosen = ip_network(ranges[number % len(ranges)])
+        return str(chosen[(number // len(ranges)) * 256 + 16 + number % 200])
