@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from engagement.models import Interaction
+from engagement.timeline import Timeline, changes_of, timeline
 from preferences import feed
 from preferences.feed import Change, utc
 from preferences.links import Channel
@@ -41,8 +42,20 @@ class TopicNow:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What happened at one mailing's links to the address; `mailing` is "" for mails that name none."""
+
+    brand: str
+    mailing: str
+    line: Timeline
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """The fields are those of `explain --json` (docs/commands.md); moments are ISO 8601 in UTC."""
+    """The fields but `messages` are those of `explain --json` (docs/commands.md); moments are ISO 8601 in UTC.
+
+    `messages` says once more, in order of time, what `changes` and `interactions` hold.
+    """
 
     address: str
     channel: str
@@ -52,9 +65,12 @@ class Explanation:
     topics: list[TopicNow]
     changes: list[dict[str, Any]]
     interactions: list[dict[str, Any]]
+    messages: list[Message]
 
     def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        fields = dataclasses.asdict(dataclasses.replace(self, messages=[]))
+        del fields["messages"]
+        return fields
 
 
 def explain(brands: Iterable[Brand], channel: Channel, address: str, now: datetime) -> Explanation:
@@ -65,7 +81,8 @@ def explain(brands: Iterable[Brand], channel: Channel, address: str, now: dateti
     suppressed = [row for brand, recipient in recipients for row in _suppressed(brand, recipient)]
     topics = [topic for brand, recipient in recipients for topic in _topics(brand, recipient, now)]
     changes = [_entry(change, now) for id in ids for change in feed.of_recipient(id)]
-    visits = [_visit(brand, row) for brand, recipient in recipients for row in _interactions(recipient)]
+    rows = [(brand, list(_interactions(recipient))) for brand, recipient in recipients]
+    visits = [_visit(brand, row) for brand, found in rows for row in found]
     return Explanation(
         address=recipients[0][1].address if recipients else address,
         channel=channel.value,
@@ -75,7 +92,16 @@ def explain(brands: Iterable[Brand], channel: Channel, address: str, now: dateti
         topics=topics,
         changes=sorted(changes, key=lambda change: int(change["id"])),
         interactions=sorted(visits, key=lambda visit: (str(visit["occurred_at"]), int(visit["id"]))),
+        messages=[message for brand, found in rows for message in _messages(brand, found, changes)],
     )
+
+
+def _messages(brand: Brand, visits: Sequence[Interaction], changes: Sequence[dict[str, Any]]) -> Iterator[Message]:
+    """The messages that someone opened, in the order in which that first happened."""
+    own = [change for change in changes if change["brand"] == brand.slug]
+    for mailing in dict.fromkeys(row.mailing for row in visits):
+        line = timeline((row for row in visits if row.mailing == mailing), changes_of(own, mailing))
+        yield Message(brand.slug, mailing, line)
 
 
 def _suppressed(brand: Brand, recipient: Recipient) -> Iterator[Suppressed]:

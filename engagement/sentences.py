@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from engagement.explaining import Explanation, TopicNow
-from engagement.models import Kind
+from engagement.explaining import Explanation, Message, TopicNow
+from engagement.timeline import Mark, Timeline, answer_words, kind_words
 from preferences.models import Source, State
 from preferences.models.recipients import SuppressionReason
+
+_MOST_MARKS = 40  # on one line of time; the visits below are told all
+_VERDICTS = {
+    "human": "Judged a person's visit",
+    "machine": "Judged a machine's visit",
+    "unsure": "Judged unsure, a person's or a machine's",
+}
 
 
 def tell(story: Explanation) -> Iterator[str]:
@@ -23,15 +30,45 @@ def tell(story: Explanation) -> Iterator[str]:
         yield f"  {suppressed.brand}: nothing is sent, whatever the topics say ({reason}), since {suppressed.since}."
     for topic in story.topics:
         yield f"  {topic.brand}/{topic.topic}: {_present(topic)}"
+    if story.messages:
+        yield from _section("Each mailing on one line of time", story.messages, _message)
     yield from _section("What was changed", story.changes, _change)
     yield from _section("Who came to the links", story.interactions, _visit)
 
 
-def _section(title: str, rows: list[dict[str, Any]], lines_of: Any) -> Iterator[str]:
+def _section[T](title: str, rows: list[T], lines_of: Callable[[T], Iterator[str]]) -> Iterator[str]:
     yield ""
     yield title if rows else f"{title}: nothing."
     for row in rows:
         yield from lines_of(row)
+
+
+def _message(message: Message) -> Iterator[str]:
+    line = message.line
+    start = "sent" if line.sent else "first visit"
+    yield f"  {message.brand}, {message.mailing or 'no mailing named'}: {' | '.join(_points(line))}"
+    names = "; ".join(f"{lane.letter or '*'} is {_small(lane.name)}" for lane in line.lanes)
+    yield f"    Time counts from {start}, {line.start:%Y-%m-%dT%H:%M:%SZ}. {names}."
+
+
+def _points(line: Timeline) -> Iterator[str]:
+    if line.sent:
+        yield "sent"
+    yield from (_point(line, mark) for mark in line.marks[:_MOST_MARKS])
+    if len(line.marks) > _MOST_MARKS:
+        yield f"and {len(line.marks) - _MOST_MARKS} more"
+
+
+def _point(line: Timeline, mark: Mark) -> str:
+    """One mark, such as "+5 s A opened, machine"."""
+    step = mark.step
+    count = f" {mark.count} times until +{line.age(mark.last_at)}" if mark.count > 1 else ""
+    verdict = f", {step.verdict}" if step.verdict else ""
+    return f"+{line.age(step.at)} {line.lanes[mark.lane].letter or '*'} {step.word}{verdict}{count}"
+
+
+def _small(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _present(topic: TopicNow) -> str:
@@ -44,46 +81,80 @@ def _present(topic: TopicNow) -> str:
 
 
 def _change(change: dict[str, Any]) -> Iterator[str]:
-    what = _what(change)
     mailing = f", mailing {change['mailing']}" if change["mailing"] else ""
     actor = f", by {change['actor']}" if change["actor"] else ""
     until = change["provisional_until"]
     standing = (
         "final" if not until else f"provisional until {until}" if change["provisional"] else f"final since {until}"
     )
-    yield f"  {change['changed_at']}  {what}: {Source(change['source']).label}{mailing}{actor}; {standing}."
+    yield f"  {change['changed_at']}  {_what(change)}: {Source(change['source']).label}{mailing}{actor}; {standing}."
     if change["reason"]:
         yield f"    Reason: {change['reason']}"
-    yield from _evidence(change["evidence"])
+    yield from _evidence(change["source"], change["evidence"])
 
 
 def _what(change: dict[str, Any]) -> str:
     if change["topic"] is None:
         return f"{change['brand']}, everything: " + ("never to be sent" if change["state"] == "out" else "lifted")
-    return f"{change['brand']}/{change['topic']}: {State(change['state']).label}"
+    name = f"{change['brand']}/{change['topic']}"
+    if change["source"] == Source.REINSTATEMENT:
+        return f"{name}: put back ({State(change['state']).label}), because a robot had ended it"
+    return f"{name}: {State(change['state']).label}"
 
 
-def _evidence(evidence: dict[str, Any]) -> Iterator[str]:
-    if "verdict" in evidence:
-        yield f"    The visit was judged {evidence['verdict']}, {evidence.get('score', 0):+d} points."
-    yield from _signals(evidence.get("signals", []))
-    others = {name: value for name, value in evidence.items() if name not in {"verdict", "score", "signals"}}
-    if others:
-        yield "    Evidence: " + ", ".join(f"{name} {value}" for name, value in others.items())
+def _evidence(source: str, evidence: dict[str, Any]) -> Iterator[str]:
+    rest = dict(evidence)
+    signals, verdict, score = rest.pop("signals", None), rest.pop("verdict", None), rest.pop("score", None)
+    if verdict is not None:
+        yield f"    {_judged(verdict, score, signals)}"
+    elif signals:
+        yield "    The evidence:"
+    yield from _signals(signals)
+    if refuted := rest.pop("refuted", None):
+        yield f"    It takes back {_listed('change', refuted)}{_cited(rest.pop('visits', None))}."
+    known = {name: value for name, value in rest.items() if value not in (None, "", [], {})}
+    if known:
+        yield "    Evidence: " + ", ".join(f"{name} {value}" for name, value in known.items())
+
+
+def _listed(noun: str, numbers: object) -> str:
+    texts = [str(number) for number in numbers] if isinstance(numbers, list) else [str(numbers)]
+    return f"{noun}{'' if len(texts) == 1 else 's'} {', '.join(texts)}"
+
+
+def _cited(visits: object) -> str:
+    """The visits that a reinstatement rests on: ids, or objects or lists of an id and a moment."""
+    texts = [_told_visit(row) for row in visits] if isinstance(visits, list) else []
+    return f", on what {'a visit' if len(texts) == 1 else 'visits'} showed ({'; '.join(texts)})" if texts else ""
+
+
+def _told_visit(row: object) -> str:
+    values = list(row.values()) if isinstance(row, dict) else row if isinstance(row, list) else [row]
+    return " at ".join(str(value) for value in sorted(values, key=lambda value: isinstance(value, str)))
+
+
+def _judged(verdict: str, score: object, signals: object) -> str:
+    """The verdict as a sentence that goes on with its reasons."""
+    rows = signals if isinstance(signals, list) else []
+    proof = ", beyond doubt" if any(isinstance(row, dict) and row.get("hard") for row in rows) else ""
+    points = f" ({score:+d} points)" if isinstance(score, int) else ""
+    words = _VERDICTS.get(verdict, f"Judged {verdict}")
+    return f"{words}{proof}{points}{', because:' if rows else ': nothing spoke for or against it.'}"
 
 
 def _visit(visit: dict[str, Any]) -> Iterator[str]:
     age = f", {visit['send_age']} s after sending" if visit["send_age"] is not None else ""
     mailing = f" of mailing {visit['mailing']}" if visit["mailing"] else ""
-    hard = ", beyond doubt" if visit["hard"] else ""
-    kind = Kind(visit["kind"]).label if visit["kind"] in Kind.values else visit["kind"]
-    yield f"  {visit['occurred_at']}  {visit['brand']}/{visit['topic']}: {kind}{mailing}{age}."
-    yield f"    {visit['verdict']}{hard}, {visit['score']:+d} points; answered {visit['answer']!r}."
+    answer = answer_words(visit["kind"], visit["answer"])
+    deed = f"{kind_words(visit['kind'])}{mailing}{age}{answer}"
+    yield f"  {visit['occurred_at']}  {visit['brand']}/{visit['topic']}: {deed}."
+    yield f"    {_judged(visit['verdict'], visit['score'], visit['signals'])}"
     yield from _signals(visit["signals"])
     yield f"    From {visit['network'] or 'an unknown network'}, by {visit['agent'] or 'a program without a name'}"
 
 
-def _signals(signals: list[dict[str, Any]]) -> Iterator[str]:
-    for signal in signals:
-        points = "proof" if signal.get("hard") else f"{signal['points']:+d}"
-        yield f"      {points:>5}  {signal['reason']}"
+def _signals(signals: object) -> Iterator[str]:
+    for signal in signals if isinstance(signals, list) else []:
+        if isinstance(signal, dict):
+            points = "proof" if signal.get("hard") else f"{signal.get('points', 0):+d}"
+            yield f"      {points:>5}  {signal.get('reason', '')}"

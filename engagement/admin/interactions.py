@@ -13,7 +13,9 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from engagement import timeline
 from engagement.admin.prevented import prevented_view
+from engagement.admin.timeline import may_see_ledger, shown, timeline_view
 from engagement.models import Interaction, Kind, Mailing
 from preferences.admin.filters import MailingFilter, PeriodFilter, RecipientFilter
 from preferences.admin.lists import LookOnlyAdmin, as_list, pretty_json
@@ -21,8 +23,7 @@ from preferences.admin.lists import LookOnlyAdmin, as_list, pretty_json
 
 def reasons(interaction: Interaction) -> list[str]:
     """Return the verdict's reasons, those that prove a machine marked."""
-    signals = interaction.signals if isinstance(interaction.signals, list) else []
-    return [f"{signal.get('reason', '')}{' (proof)' if signal.get('hard') else ''}" for signal in signals]
+    return timeline.reasons(interaction.signals)
 
 
 def spoken_age(seconds: int | None) -> str:
@@ -38,10 +39,9 @@ def spoken_age(seconds: int | None) -> str:
 
 def sentence(interaction: Interaction) -> str:
     """Return what the visitor did and what came of it, such as "Opened the page 12 s after sending"."""
-    kind = str(interaction.get_kind_display())
-    answers = {"ask": ", was shown the button", "done": ", is out"}
-    answer = answers.get(interaction.answer, "") if interaction.kind != Kind.ONE_CLICK else ""
-    return f"{kind[:1].upper()}{kind[1:]} {spoken_age(interaction.send_age)}{answer}"
+    kind = timeline.capital(timeline.kind_words(interaction.kind))
+    answer = timeline.answer_words(interaction.kind, interaction.answer)
+    return f"{kind} {spoken_age(interaction.send_age)}{answer}"
 
 
 class InteractionPeriodFilter(PeriodFilter):
@@ -79,6 +79,7 @@ class InteractionAdmin(LookOnlyAdmin[Interaction]):
         "Every visit to a link will appear here within a second, with the verdict on it and the reasons: page views, "
         "script runs, presses and one-click requests."
     )
+    change_form_template = "admin/engagement/timeline_change_form.html"
     list_display = ["when", "told", "judged", "why"]
     list_display_links = ["when"]
     list_select_related = ["brand"]
@@ -113,11 +114,26 @@ class InteractionAdmin(LookOnlyAdmin[Interaction]):
     ]
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.prevented_view)
-        return [path("prevented/", view, name="engagement_interaction_prevented"), *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        return [
+            path("prevented/", wrap(self.prevented_view), name="engagement_interaction_prevented"),
+            path("timeline/", wrap(self.timeline_view), name="engagement_interaction_timeline"),
+            *super().get_urls(),
+        ]
 
     def prevented_view(self, request: HttpRequest) -> HttpResponse:
         return prevented_view(self, request)
+
+    def timeline_view(self, request: HttpRequest) -> HttpResponse:
+        return timeline_view(self, request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The row with the timeline of its message above it."""
+        row = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        drawn = shown(row.recipient_id, row.mailing, is_ledger_shown=may_see_ledger(request)) if row else {}
+        return super().change_view(request, object_id, form_url, {**drawn, **(extra_context or {})})
 
     @admin.display(description="when")
     def when(self, interaction: Interaction) -> str:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from preferences.links import Channel
-from preferences.models import Brand, Recipient, Source, Topic
+from preferences.models import Brand, PreferenceChange, Recipient, Source, Topic
 from preferences.models.recipients import SuppressionReason
 from tests.commands import run
 from tests.engagement.makers import NOON, make_interaction
@@ -19,6 +19,8 @@ from tests.makers import make_brand, make_cause, make_recipient, make_topic
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
 HOUR = timedelta(hours=1)
 SIGNALS = [{"name": "send_age", "points": 3, "hard": False, "reason": "Came within a minute of sending."}]
+
+PROOF = {"name": "hidden_link", "points": 0, "hard": True, "reason": "Followed the hidden link."}
 
 
 @pytest.fixture
@@ -102,24 +104,75 @@ def test_the_ledger_is_told_oldest_first_with_source_and_evidence(alice: Recipie
     assert story()["changes"][0]["evidence"] == evidence
     text = told()
     assert text.index("arrival at the page, mailing 2026-11, by nobody; final.") < text.index("undo, mailing 2026-11")
-    for words in ("Reason: a click", "judged unsure, +3 points", "Came within a minute of sending.", "visit 7"):
+    for words in (
+        "Reason: a click",
+        "Judged unsure, a person's or a machine's (+3 points), because:",
+        "Came within a minute of sending.",
+        "visit 7",
+    ):
         assert words in text
 
 
 def test_visits_are_told_with_verdict_and_reasons(alice: Recipient, brand: Brand) -> None:
     visit = {"brand": brand, "recipient_id": alice.id}
     make_interaction(**visit, kind="arrive", occurred_at=NOON + HOUR, answer="ask")
-    make_interaction(**visit, kind="visit", verdict="machine", score=3, is_hard=True, signals=SIGNALS)
+    make_interaction(**visit, kind="visit", verdict="machine", score=3, is_hard=True, signals=[*SIGNALS, PROOF])
     assert [row["kind"] for row in story()["interactions"]] == ["visit", "arrive"]
     assert story()["known"] is True
     for words in (
         "2026-11-03T12:00:00.000000Z  demo/news: opened the page of mailing 2026-11, 12 s after sending.",
-        "machine, beyond doubt, +3 points; answered 'page'.",
+        "Judged a machine's visit, beyond doubt (+3 points), because:",
         "   +3  Came within a minute of sending.",
         "From 192.0.2.0, by Mozilla/5.0",
-        "ran the page's script",
+        "proof  Followed the hidden link.",
+        "ran the page's script of mailing 2026-11, 12 s after sending, was shown the button.",
+        "Judged unsure, a person's or a machine's (+0 points): nothing spoke for or against it.",
     ):
         assert words in told()
+
+
+def test_each_mailing_is_told_on_one_line_of_time(alice: Recipient, news: Topic, brand: Brand) -> None:
+    visit = {"brand": brand, "recipient_id": alice.id}
+    make_interaction(**visit, verdict="machine", visitor=b"\1", network="40.94.0.0")
+    for number in range(3):
+        make_interaction(
+            **visit, kind="arrive", occurred_at=NOON + (5 + number) * HOUR, send_age=18_012 + 3600 * number
+        )
+    alice.opt_out(news.id, make_cause())
+    PreferenceChange.objects.update(changed_at=NOON + 8 * HOUR)
+    assert (
+        "demo, 2026-11: sent | +12 s A opened, machine | +5 h B script, unsure 3 times until +7 h | +8 h * left\n"
+        "    Time counts from sent, 2026-11-03T11:59:48Z. "
+        "A is visitor A, from 40.94.0.0; B is visitor B, from 192.0.2.0; * is without a visit.\n"
+    ) in told()
+
+
+def test_a_mail_of_unknown_sending_is_told_from_the_first_visit(alice: Recipient, brand: Brand) -> None:
+    make_interaction(brand=brand, recipient_id=alice.id, mailing="", send_age=None)
+    assert "demo, no mailing named: +0 s A opened, unsure\n    Time counts from first visit, 2026-11-03" in told()
+
+
+def test_a_reinstatement_reads_like_a_sentence_with_its_reasons(alice: Recipient, news: Topic) -> None:
+    [change] = alice.opt_out(news.id, make_cause(Source.ARRIVAL)).change_ids
+    evidence = {"refuted": [change], "signals": [PROOF], "visits": [{"id": 5, "at": "2026-11-03T12:00:00Z"}]}
+    alice.undo_opt_out(news.id, make_cause(Source.REINSTATEMENT, evidence=evidence))
+    text = told()
+    for words in (
+        "demo/news: put back (as the topic's default), because a robot had ended it: reinstatement, mailing",
+        "    The evidence:\n      proof  Followed the hidden link.\n",
+        f"    It takes back change {change}, on what a visit showed (5 at 2026-11-03T12:00:00Z).\n",
+    ):
+        assert words in text
+
+
+def test_what_is_not_known_is_not_told(alice: Recipient, news: Topic) -> None:
+    alice.opt_out(news.id, make_cause(evidence={"network": "", "visit": None, "send_age": 0, "visitor": "ab"}))
+    assert "    Evidence: visitor ab, send_age 0\n" in f"{told()}\n"
+
+
+def test_evidence_of_any_form_is_told(alice: Recipient, news: Topic) -> None:
+    alice.opt_out(news.id, make_cause(evidence={"signals": "garbled", "verdict": 5, "score": None, "refuted": 7}))
+    assert "It takes back change 7." in told()
 
 
 def test_others_are_not_told_of(alice: Recipient, news: Topic, brand: Brand) -> None:
