@@ -10,6 +10,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -82,6 +83,12 @@ def certain() -> Blocks:
         for name, entry in json.loads(CERTAIN_FILE.read_text())["networks"].items()
         for text in entry["cidr"]
     )
+
+
+@cache
+def certain_as_of() -> date:
+    """The day of the vendors' lists."""
+    return date.fromisoformat(json.loads(CERTAIN_FILE.read_text())["as_of"])
 
 
 @dataclass(frozen=True, slots=True)
