@@ -1,12 +1,13 @@
-"""What the worker does on a schedule."""
+"""What the worker does, on a schedule or when the admin asks for it."""
 
 from __future__ import annotations
 
 from crontask import cron
+from django.conf import settings
 from django.tasks import task
 from django.utils import timezone
 
-from engagement import partitions
+from engagement import learning, partitions
 
 
 @cron("17 3 * * *")
@@ -14,3 +15,23 @@ from engagement import partitions
 def make_partitions() -> list[str]:
     """Keep the interactions table's months ready; the recorder makes a missing one itself if this never ran."""
     return partitions.make_partitions(timezone.now().date())
+
+
+@cron("23 4 * * Mon")
+@task
+def learn() -> list[str]:
+    """Learn the week's robots; return what is new. A week that was missed is looked at by `manage.py learn` only."""
+    now = timezone.now()
+    findings = [*learning.learn_agents(now), *learning.learn_networks(now)]
+    return [finding.value for finding in findings if not finding.reason]
+
+
+@task
+def look_up_mail_hosts() -> None:
+    from engagement.mail_hosts import look_up_pending  # asks DNS, so it is not even loaded unless switched on
+
+    look_up_pending()
+
+
+if settings.FAREWELL_LOOK_UP_MAIL_HOSTS:
+    cron("*/10 * * * *")(look_up_mail_hosts)

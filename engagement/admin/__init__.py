@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engagement.admin.interactions import InteractionAdmin
+from engagement.admin.learned import LearnedAdmin
 from engagement.admin.mailings import MailingAdmin, RecordingGapAdmin
 
-__all__ = ["InteractionAdmin", "MailingAdmin", "RecordingGapAdmin"]
+__all__ = ["InteractionAdmin", "LearnedAdmin", "MailingAdmin", "RecordingGapAdmin"]

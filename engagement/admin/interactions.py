@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from engagement import timeline
+from engagement.admin.learned import LearnedFilter
 from engagement.admin.prevented import prevented_view
 from engagement.admin.timeline import may_see_ledger, shown, timeline_view
 from engagement.models import Interaction, Kind, Mailing
@@ -86,6 +87,7 @@ class InteractionAdmin(LookOnlyAdmin[Interaction]):
     list_filter = [
         InteractionPeriodFilter,
         RecipientFilter,
+        LearnedFilter,
         "verdict",
         KindFilter,
         ("is_hard", admin.BooleanFieldListFilter),
