@@ -21,9 +21,9 @@ from django.db import DataError, Error, IntegrityError, connection
 from django.utils import timezone
 
 from engagement import partitions
-from engagement.detection import PageFacts, Verdict
+from engagement.detection import Facts, Verdict
 from engagement.models import Mailing, RecordingGap
-from engagement.rows import COLUMNS, copy_line
+from engagement.rows import COLUMNS, Row, copy_row
 from engagement.visitors import Sighting
 from preferences.directory import Link
 
@@ -32,13 +32,14 @@ logger = logging.getLogger(__name__)
 _BATCH = 2_000  # rows to a COPY; more gains nothing and holds memory
 _SECONDS_BETWEEN_TRIES = 1.0
 _SECONDS_TO_STOP = 5.0
+_WRITTEN_KEPT = 50_000  # what was written and nobody has looked at yet
 _COPY = f"COPY engagement_interaction ({', '.join(COLUMNS)}) FROM STDIN"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One interaction as a door hands it over. `verdict` is there when the door had to judge, else the recorder
-    judges; `occurred_at` is in seconds since 1970, `visit` the page view's number."""
+    """One interaction as a door hands it over. `verdict` and `facts` are there when the door had to judge, else the
+    recorder judges; `occurred_at` is in seconds since 1970, `visit` the page view's number."""
 
     link: Link
     kind: str
@@ -46,14 +47,15 @@ class Event:
     sighting: Sighting
     visit: int | None = None
     verdict: Verdict | None = None
-    page: PageFacts | None = None
+    facts: Facts | None = None
     occurred_at: float = field(default_factory=time.time)
 
 
 class Recorder:
     def __init__(self) -> None:
         self._queue: deque[Event] = deque()
-        self._batch: list[str] = []
+        self._batch: list[Row] = []
+        self._written: deque[Row] = deque(maxlen=_WRITTEN_KEPT)
         self._shed = 0
         self._shed_since: datetime | None = None
         self._thread: threading.Thread | None = None
@@ -79,6 +81,10 @@ class Recorder:
     @property
     def shed_count(self) -> int:
         return self._shed
+
+    def take_written(self) -> list[Row]:
+        """Return the rows that were written since the last call, the newest 50,000 of them at most."""
+        return [self._written.popleft() for _ in range(len(self._written))]
 
     def flush(self) -> None:
         """Write everything that waits now, in the caller's thread. Raises `django.db.Error` when it cannot.
@@ -142,36 +148,37 @@ class Recorder:
             self._copy(self._batch)
         except (DataError, IntegrityError) as error:
             self._rescue(error)
+        self._written.extend(self._batch)
         self._batch = []
 
-    def _take(self) -> list[str]:
-        lines: list[str] = []
-        while self._queue and len(lines) < _BATCH:
+    def _take(self) -> list[Row]:
+        rows: list[Row] = []
+        while self._queue and len(rows) < _BATCH:
             event = self._queue.popleft()
             self._note_mailing(event.link)
-            lines.append(copy_line(event))
-        return lines
+            rows.append(copy_row(event))
+        return rows
 
-    def _copy(self, lines: list[str]) -> None:
+    def _copy(self, rows: list[Row]) -> None:
         # Django turns psycopg's errors into its own for execute() alone, so that copy() has to ask for it.
         with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-            copy.write("".join(lines).encode())
+            copy.write("".join([row.line for row in rows]).encode())
 
     def _rescue(self, error: Error) -> None:
         """A batch was refused: make the months it needs, and if that was not it, drop only the rows at fault."""
-        for month in {line[:7] for line in self._batch}:
+        for month in {row.line[:7] for row in self._batch}:
             year, number = month.split("-")
             partitions.make_partitions(datetime(int(year), int(number), 1, tzinfo=UTC).date(), months=1)
         for start in range(0, len(self._batch), 100):
             self._rescue_rows(self._batch[start : start + 100])
 
-    def _rescue_rows(self, lines: list[str]) -> None:
+    def _rescue_rows(self, rows: list[Row]) -> None:
         try:
-            self._copy(lines)
+            self._copy(rows)
         except (DataError, IntegrityError) as error:
-            if len(lines) > 1:
-                for line in lines:
-                    self._rescue_rows([line])
+            if len(rows) > 1:
+                for row in rows:
+                    self._rescue_rows([row])
                 return
             logger.error("one interaction could not be stored: %s", type(error).__name__)
             self._shed += 1

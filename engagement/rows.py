@@ -6,10 +6,11 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engagement.detection import RULES_VERSION, Facts, PageFacts, RequestFacts, Verdict, assess
-from engagement.visitors import network_name, request_facts, truncated, visitor_address
+from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Verdict, assess
+from engagement.detection.catalogue import Network
+from engagement.visitors import network_of, request_facts, truncated, visitor_address
 from preferences.addresses import network_hash
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ COLUMNS = (
     "occurred_at",
     "brand_id",
     "recipient_id",
+    "domain",
     "channel",
     "topic",
     "mailing",
@@ -46,16 +48,28 @@ def send_age(sent_at: int, moment: float) -> int | None:
     return max(0, int(moment) - sent_at) if sent_at else None
 
 
-def copy_line(event: Event) -> str:
-    """Return the line for `COPY ... (COLUMNS)`. Judges the event if no door did."""
+class Row(NamedTuple):
+    """A line for `COPY ... (COLUMNS)`, and the recipient and visitor it speaks of, as hexadecimal digits."""
+
+    line: str
+    recipient: str
+    visitor: str
+
+
+def copy_row(event: Event) -> Row:
+    """Return the row of an event. Judges the event if no door did."""
     claims = event.link.claims
-    headers, address = event.sighting.headers, event.sighting.address
+    sighting = event.sighting
     age = send_age(claims.sent_at, event.occurred_at)
-    judged, agent, facts = _request_fields(headers, network_name(address), _age_class(age))
+    day = int(event.occurred_at) // 86_400
+    judged, agent, facts = _request_fields(sighting.headers, network_of(sighting.address), _age_class(age), day)
+    recipient = event.link.recipient_id.hex
+    visitor, network = _visitor(sighting.address)
     fields = (
         datetime.fromtimestamp(event.occurred_at, UTC).isoformat(),
         str(event.link.brand.id),
-        event.link.recipient_id.hex,
+        recipient,
+        event.link.domain.translate(_ESCAPES),
         claims.channel,
         claims.topic,
         claims.mailing.translate(_ESCAPES),
@@ -64,12 +78,13 @@ def copy_line(event: Event) -> str:
         event.answer,
         judged if event.verdict is None else _verdict_fields(event.verdict),
         r"\N" if event.visit is None else str(event.visit),
-        _visitor(address),
+        f"\\\\x{visitor}",
+        network or r"\N",
         agent,
         r"\N" if age is None else str(age),
-        facts if event.page is None else _facts_json(event.sighting.request_facts, event.page),
+        facts if event.facts is None else _facts_json(event.facts),
     )
-    return "\t".join(fields) + "\n"
+    return Row("\t".join(fields) + "\n", recipient, visitor)
 
 
 def _age_class(age: int | None) -> int | None:
@@ -77,11 +92,13 @@ def _age_class(age: int | None) -> int | None:
 
 
 @lru_cache(8_192)
-def _request_fields(headers: tuple[str | None, ...], network: str, age: int | None) -> tuple[str, str, str]:
-    """The columns that equal requests share: what they are judged, their agent and their facts."""
+def _request_fields(
+    headers: tuple[str | None, ...], network: Network, age: int | None, day: int
+) -> tuple[str, str, str]:
+    """The columns that equal requests of one day share: what they are judged, their agent and their facts."""
     request = request_facts(headers, network)
     facts = _json({"request": _known(request)})
-    return _verdict_fields(assess(Facts(request, send_age=age))), request.agent.translate(_ESCAPES), facts
+    return _verdict_fields(assess(Facts(request, send_age=age, day=day))), request.agent.translate(_ESCAPES), facts
 
 
 @lru_cache(8_192)
@@ -96,16 +113,25 @@ def signals_json(verdict: Verdict) -> list[dict[str, Any]]:
 
 
 @lru_cache(16_384)
-def _visitor(address: str) -> str:
-    network = truncated(address) or r"\N"
-    return f"\\\\x{network_hash(visitor_address(address)).hex()}\t{network}"
+def _visitor(address: str) -> tuple[str, str]:
+    return network_hash(visitor_address(address)).hex(), truncated(address)
+
+
+def _facts_json(facts: Facts) -> str:
+    """What a door knew when it judged: all that another judgement needs and that has no column of its own."""
+    known = {"request": _known(facts.request)}
+    if facts.page is not None:
+        known["page"] = asdict(facts.page)
+    if facts.context != _NO_CONTEXT:
+        known["context"] = {name: value for name, value in asdict(facts.context).items() if value != _DEFAULTS[name]}
+    return _json(known | {"dwell": facts.dwell} | ({"press": True} if facts.is_press else {}))
+
+
+_NO_CONTEXT = Context()
+_DEFAULTS = asdict(_NO_CONTEXT)
 
 
 @lru_cache(8_192)
-def _facts_json(request: RequestFacts, page: PageFacts) -> str:
-    return _json({"request": _known(request), "page": asdict(page)})
-
-
 def _known(request: RequestFacts) -> dict[str, Any]:
     """The request's facts without those that are not known, and without the agent, which has its own column."""
     return {name: value for name, value in asdict(request).items() if value and name != "agent"}

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from is_bot import Bots
 
 from engagement.detection import RequestFacts
-from engagement.detection.catalogue import classify_agent, classify_network
+from engagement.detection.catalogue import Network, classify_agent, find_network
 
 AGENT_LENGTH = 512
 _HEADER_LENGTH = 256
@@ -42,7 +42,7 @@ class Sighting:
 
     @property
     def request_facts(self) -> RequestFacts:
-        return request_facts(self.headers, network_name(self.address))
+        return request_facts(self.headers, network_of(self.address))
 
 
 def sight(request: HttpRequest) -> Sighting:
@@ -92,11 +92,11 @@ def _cut(address: str, bits: int) -> str:
     return str(IPv6Network((address, bits), strict=False).network_address)
 
 
-network_name = lru_cache(16_384)(classify_network)
+network_of = lru_cache(16_384)(find_network)
 
 
 @lru_cache(16_384)
-def request_facts(headers: tuple[str | None, ...], network: str) -> RequestFacts:
+def request_facts(headers: tuple[str | None, ...], network: Network) -> RequestFacts:
     method, agent, language, site, mode, dest, user, *purposes, hints, platform = [
         _printable(text, AGENT_LENGTH if index == 1 else _HEADER_LENGTH) for index, text in enumerate(headers)
     ]
@@ -112,7 +112,8 @@ def request_facts(headers: tuple[str | None, ...], network: str) -> RequestFacts
         purpose=next((purpose for purpose in purposes if purpose), ""),
         client_hints=hints,
         platform=platform,
-        network=network,
+        network=network.name,
+        network_class=network.network_class,
     )
 
 

@@ -66,6 +66,13 @@ def canonical(channel: Channel, text: str) -> str:
     return f"{local}{at}{domain}"
 
 
+def domain(channel: Channel, address: str) -> str:
+    """Return the mail domain of an address in lower case, cut to a name's length; "" where there is none."""
+    if channel is Channel.SMS or "@" not in address:
+        return ""
+    return canonical(channel, address).rpartition("@")[2][:253]
+
+
 def recipient_id(brand_id: int, channel: Channel, address: str) -> UUID:
     """Return the id of the recipient at `address`: a keyed hash, so that no look-up is needed to find a person
     and what erasure leaves behind names nobody (docs/decisions/0002)."""

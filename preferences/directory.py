@@ -45,6 +45,7 @@ class BrandEntry:
     name: str
     policy: str
     settle_minutes: int
+    sends_notice: bool
     topics: dict[str, TopicEntry]
 
 
@@ -63,6 +64,11 @@ class Link:
     @property
     def recipient_id(self) -> UUID:
         return addresses.recipient_id(self.brand.id, self.claims.channel, self.claims.address)
+
+    @property
+    def domain(self) -> str:
+        """The mail domain of the address in lower case, "" for a phone."""
+        return addresses.domain(self.claims.channel, self.claims.address)
 
     @property
     def topic_name(self) -> str:
@@ -167,7 +173,9 @@ def _read_brands() -> dict[int, BrandEntry]:
                 f"FAREWELL_ADDRESS_KEY (or the SECRET_KEY it derives from) is not the one that brand {brand.slug} "
                 "was made with; nobody's opt-out would be found. Set FAREWELL_ADDRESS_KEY to the former value."
             )
-        brands[brand.id] = BrandEntry(brand.id, brand.slug, brand.name, brand.policy, brand.settle_minutes, {})
+        brands[brand.id] = BrandEntry(
+            brand.id, brand.slug, brand.name, brand.policy, brand.settle_minutes, brand.sends_notice, {}
+        )
     for topic in Topic.objects.all():
         brands[topic.brand_id].topics[topic.slug] = TopicEntry(topic.id, topic.slug, topic.name)
     return brands

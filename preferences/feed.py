@@ -155,7 +155,7 @@ def _change(row: tuple[Any, ...]) -> Change:
         "mailing": mailing,
         "actor": actor,
         "provisional_until": utc(until),
-        "replaced": json.loads(was),
+        "replaced": {name: json.loads(was).get(name) for name in ("state", "change")},
         "evidence": json.loads(why),
     }
     return Change(cursor, fields)

@@ -1,13 +1,13 @@
 // The states of the landing page: waiting, ask, done.
 
 export const main = document.querySelector('[data-arrive]')
-const choice = main.querySelector('[data-choice]')
+export const choice = main.querySelector('[data-choice]')
 const error = main.querySelector('[data-error]')
-let isHeld = false
+let isUnderHand = false
 
 // A hand on a button: from now on nothing changes under it. The form's answer says what happened.
 for (const type of ['pointerdown', 'keydown', 'submit']) {
-  choice.addEventListener(type, () => { isHeld = true })
+  choice.addEventListener(type, () => { isUnderHand = true })
 }
 
 // A page taken back out of the browser's cache may show what is no longer so.
@@ -20,9 +20,9 @@ export function isNewVisit() {
   return (type !== 'reload' && type !== 'back_forward') || history.state === 'done'
 }
 
-/** True while the server may still be asked, and its answer shown. */
-export function isOpen() {
-  return !isHeld && main.dataset.state !== 'done'
+/** True from the moment on that a hand is on a button. */
+export function isHeld() {
+  return isUnderHand
 }
 
 /** Shows `waiting`, `ask` or `done`; anything else asks too and says that nothing could be saved. */

@@ -1,6 +1,7 @@
-// Tells the server that someone arrived. While the answer is `ask`, tells it again when a person shows more of themselves.
-import { isNewVisit, isOpen, main, show } from './answer.js'
-import { onPresence, presence } from './presence.js'
+// Tells the server that someone arrived. While the answer is `ask`, tells it again when a person shows more of themselves;
+// after a `done` that no hand had part in, once more when one shows: then nobody takes it for a robot's later.
+import { choice, isHeld, isNewVisit, main, show } from './answer.js'
+import { isShown, onPresence, presence } from './presence.js'
 
 const CALLS_AT_MOST = 6
 const wasPrerendered = document.prerendering === true
@@ -8,31 +9,40 @@ let calls = 0
 let isCalling = false
 let hasNews = false // something showed meanwhile
 let wasFocused = false
+let isWitnessed = false // a call has told of a hand
 
 async function arrive() {
+  const isDone = main.dataset.state === 'done'
   hasNews = isCalling
-  if (isCalling || !isOpen() || calls === CALLS_AT_MOST) return
+  if (isCalling || isHeld() || (isDone && isWitnessed) || calls === CALLS_AT_MOST) return
   calls += 1
   isCalling = true
   const { answer, undo } = await post().catch(() => ({}))
   isCalling = false
-  if (isOpen()) show(answer, undo)
+  if (!isHeld() && !isDone) show(answer, undo)
   if (hasNews) arrive()
 }
 
-async function post() {
-  const page = {
+function facts() {
+  const [visit] = performance.getEntriesByType('navigation')
+  return {
     webdriver: navigator.webdriver === true,
     framed: window.top !== window.self,
     prerendered: wasPrerendered,
     visible: document.visibilityState === 'visible',
     focused: (wasFocused = document.hasFocus()),
+    styled: getComputedStyle(document.documentElement).getPropertyValue('--page') !== '',
+    elapsed: visit && Math.round(performance.now() - visit.responseStart),
     presence,
   }
+}
+
+async function post() {
+  isWitnessed = isShown()
   const response = await fetch(main.dataset.arrive, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ nonce: main.dataset.nonce, page }),
+    body: JSON.stringify({ nonce: main.dataset.nonce, page: facts() }),
     credentials: 'omit',
     keepalive: true,
     signal: AbortSignal.timeout?.(20_000),
@@ -54,5 +64,6 @@ async function begin() {
   addEventListener('focus', () => wasFocused || arrive())
 }
 
+choice.addEventListener('submit', () => { choice.elements.page.value = JSON.stringify(facts()) })
 if (isNewVisit()) begin()
 else show('ask')

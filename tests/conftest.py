@@ -12,6 +12,7 @@ from pytest_django import DjangoDbBlocker
 from engagement import partitions
 from engagement.recorder import recorder
 from preferences.directory import directory
+from unsubscribe.settling import settler
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +36,12 @@ def fresh_process(settings: object) -> Iterator[None]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     directory.forget()
     recorder._queue.clear()
-    recorder._thread = threading.main_thread()  # alive, so that no thread starts beside the test's transaction
+    # Alive, so that no thread starts beside the test's transaction.
+    recorder._thread = settler._thread = threading.main_thread()
     yield
     recorder._queue.clear()
     recorder._batch = []
+    recorder._written.clear()
     directory.forget()
 
 

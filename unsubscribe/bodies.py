@@ -8,6 +8,8 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 from django.http.request import UnreadablePostError
 
+from engagement.detection import PageFacts
+
 MAX_BODY_BYTES = 16 * 1024
 
 
@@ -51,3 +53,14 @@ def read_report(request: HttpRequest) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return report if isinstance(report, dict) else {}
+
+
+def read_page(fields: QueryDict) -> PageFacts | None:
+    """Return what the script put into the button's form, None where none ran."""
+    text = fields.get("page")
+    if not text:
+        return None
+    try:
+        return PageFacts.from_json(json.loads(text))
+    except (ValueError, RecursionError):
+        return None

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from engagement.context import context_of
+from engagement.context import Seen, context_of, program_of
 from engagement.detection import Facts, PageFacts, Verdict, assess
 from engagement.models import Kind
 from engagement.recorder import Event, recorder
@@ -22,6 +22,7 @@ from preferences.links import Purpose
 from preferences.models import Cause, PreferenceChange, Source, State
 from preferences.models.recipients import Standing
 from unsubscribe.nonces import Nonce
+from unsubscribe.settling import settler
 
 PURPOSES = {
     "u": Purpose.UNSUBSCRIBE,
@@ -36,7 +37,8 @@ _LATEST_MOMENT = 32_503_680_000  # the year 3000: a link may claim any number, a
 
 @dataclass(slots=True)
 class Visit:
-    """One request at a door, with its authentic link. `number` is the page view's, None before one is known."""
+    """One request at a door, with its authentic link. `number` is the page view's, None before one is known; `at` its
+    moment and `dwell` the seconds since, by the server's clock."""
 
     door: str
     token: str
@@ -44,6 +46,7 @@ class Visit:
     sighting: Sighting
     number: int | None = None
     at: float = field(default_factory=time.time)
+    dwell: float | None = None
 
     @classmethod
     def open(cls, request: HttpRequest, door: str, token: str) -> Visit:
@@ -53,27 +56,28 @@ class Visit:
     def take(self, nonce: Nonce | None) -> None:
         """Tie this request to the page view that carried `nonce`."""
         if nonce is not None:
-            self.number, self.at = nonce.visit, nonce.at
+            self.number, self.dwell, self.at = nonce.visit, self.at - nonce.at, nonce.at
 
-    def facts(self, page: PageFacts | None = None) -> Facts:
-        """Gather what is known, with the visitor's recent interactions: one query."""
-        claims = self.link.claims
-        context = context_of(
-            brand_id=self.link.brand.id,
-            recipient_id=self.link.recipient.id,
-            mailing=claims.mailing,
-            link=f"{claims.purpose} {claims.topic}",
-            address=self.sighting.address,
-            moment=self.at,
+    def facts(self, page: PageFacts | None = None, *, is_press: bool = False) -> Facts:
+        """Gather what is known, with the recent interactions around the visitor: one query."""
+        request = self.sighting.request_facts
+        return Facts(
+            request,
+            send_age(self.link.claims.sent_at, self.at),
+            page,
+            context_of(self._seen(request.agent)),
+            dwell=self.dwell,
+            day=int(self.at) // 86_400,
+            is_press=is_press,
         )
-        return Facts(self.sighting.request_facts, send_age(claims.sent_at, self.at), page, context)
 
-    def judge(self, page: PageFacts | None = None) -> tuple[Facts, Verdict]:
-        facts = self.facts(page)
+    def judge(self, page: PageFacts | None = None, *, is_press: bool = False) -> tuple[Facts, Verdict]:
+        facts = self.facts(page, is_press=is_press)
         return facts, assess(facts)
 
-    def record(self, kind: Kind, answer: str, verdict: Verdict | None = None, page: PageFacts | None = None) -> None:
-        recorder.record(Event(self.link, kind.value, answer, self.sighting, self.number, verdict, page))
+    def record(self, kind: Kind, answer: str, verdict: Verdict | None = None, facts: Facts | None = None) -> None:
+        recorder.record(Event(self.link, kind.value, answer, self.sighting, self.number, verdict, facts))
+        settler.wake()
 
     def cause(self, source: Source, verdict: Verdict | None = None, *, is_provisional: bool = False) -> Cause:
         """Why this visit changes something. The evidence names the network only cut and hashed."""
@@ -83,7 +87,8 @@ class Visit:
     def standing(self) -> Standing:
         """What the recipient has said about the link's topic so far: one query."""
         entry = self.link.brand.topics.get(self.link.claims.topic)
-        return self.link.recipient.standing(entry.id if entry else None)
+        program = program_of(self.sighting.request_facts.agent)
+        return self.link.recipient.standing(entry.id if entry else None, visitor=self._visitor.hex(), program=program)
 
     def leave_by_arrival(self, verdict: Verdict) -> bool:
         """Opt out, provisionally. Not whoever chose to stay after this mail was sent: for them an arrival alone at its
@@ -104,13 +109,36 @@ class Visit:
         cause = self.cause(Source.UNDO)
         return self.link.recipient.undo_change(change_id, self.link.topic_id(), cause).has_changed
 
+    def _seen(self, agent: str) -> Seen:
+        claims, address = self.link.claims, self.sighting.address
+        return Seen(
+            brand_id=self.link.brand.id,
+            recipient_id=self.link.recipient.id,
+            domain=self.link.domain,
+            mailing=claims.mailing,
+            link=f"{claims.purpose} {claims.topic}",
+            visitor=self._visitor,
+            network=truncated(address),
+            program=program_of(agent),
+            moment=self.at,
+            agent=agent,
+        )
+
+    @property
+    def _visitor(self) -> bytes:
+        return network_hash(visitor_address(self.sighting.address))
+
     def _evidence(self, verdict: Verdict | None) -> dict[str, Any]:
-        address = self.sighting.address
+        request = self.sighting.request_facts
         evidence: dict[str, Any] = {
             "visit": self.number,
+            "at": self.at,
+            "link": f"{self.link.claims.purpose} {self.link.claims.topic}",
             "send_age": send_age(self.link.claims.sent_at, self.at),
-            "network": truncated(address),
-            "visitor": network_hash(visitor_address(address)).hex(),
+            "network": truncated(self.sighting.address),
+            "network_class": request.network_class,
+            "visitor": self._visitor.hex(),
+            "program": program_of(request.agent),
         }
         if verdict is not None:
             evidence |= {"verdict": verdict.value.value, "score": verdict.score, "signals": signals_json(verdict)}

@@ -13,7 +13,7 @@ from engagement.models import Kind
 from preferences.models import Source
 from preferences.pages import answer_preferences
 from unsubscribe import nonces, pages
-from unsubscribe.bodies import read_body, read_form, read_report
+from unsubscribe.bodies import read_body, read_form, read_page, read_report
 from unsubscribe.doors import Visit
 from unsubscribe.nonces import NonceKind
 from unsubscribe.one_click import is_one_click
@@ -47,12 +47,11 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     report = read_report(request)
     nonce = nonces.open_nonce(NonceKind.VISIT, report.get("nonce"), token)
     visit.take(nonce)
-    page = PageFacts.from_json(report.get("page"))
-    facts, verdict = visit.judge(page)
+    facts, verdict = visit.judge(PageFacts.from_json(report.get("page")))
     may_leave = nonce is not None and may_commit(visit.link.brand.policy, facts, verdict)
     has_left = may_leave and visit.leave_by_arrival(verdict)
-    answer = "done" if has_left or (nonce and visit.standing().is_out) else "ask"
-    visit.record(Kind.ARRIVE, answer, verdict, page)
+    answer = "done" if has_left or (nonce and visit.standing().is_out_for_visitor) else "ask"
+    visit.record(Kind.ARRIVE, answer, verdict, facts)
     return JsonResponse({"answer": answer} | ({"undo": _undo_pass(visit)} if answer == "done" else {}))
 
 
@@ -67,10 +66,10 @@ def confirm(request: HttpRequest, door: str, token: str) -> HttpResponse:
         return _keep(request, visit)
     if choice != "leave":
         return _page(request, visit, "ask")
-    _, verdict = visit.judge()
+    facts, verdict = visit.judge(read_page(fields), is_press=True)
     cause = visit.cause(Source.CONFIRM_BUTTON, verdict, is_provisional=verdict.value is Value.MACHINE)
     outcome = visit.link.recipient.opt_out(visit.link.topic_id(), cause)
-    visit.record(Kind.CONFIRM, "done", verdict)
+    visit.record(Kind.CONFIRM, "done", verdict, facts)
     return _page(request, visit, "done", already=not outcome.has_changed, nonce=_undo_pass(visit))
 
 
@@ -104,7 +103,9 @@ def preferences(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit = Visit.open(request, door, token)
     action = f"/{door}/{token}" if door == "p" else f"/{door}/{token}/preferences"
     fields = read_form(request) if request.method == "POST" else None
-    response = answer_preferences(request, visit.link, action, fields, visit.cause(Source.PREFERENCE_PAGE))
+    is_by_hand = fields is not None and visit.judge(is_press=True)[1].value is not Value.MACHINE
+    cause = visit.cause(Source.PREFERENCE_PAGE)
+    response = answer_preferences(request, visit.link, action, fields, cause, is_by_hand=is_by_hand)
     visit.record(Kind.PREFERENCES_VISIT if fields is None else Kind.PREFERENCES_SAVE, "page")
     return response
 

@@ -6,10 +6,10 @@ what it does not know makes it `unsure`, which by itself opts nobody out.
 
 from __future__ import annotations
 
-from engagement.detection.facts import Context, Facts, PageFacts, Presence, RequestFacts
+from engagement.detection.facts import Context, Facts, PageFacts, Presence, RequestFacts, Trail
 from engagement.detection.policy import may_commit
 from engagement.detection.rules import Signal
-from engagement.detection.verdict import RULES_VERSION, Value, Verdict, assess
+from engagement.detection.verdict import RULES_VERSION, Value, Verdict, assess, refute
 
 __all__ = [
     "RULES_VERSION",
@@ -19,8 +19,10 @@ __all__ = [
     "Presence",
     "RequestFacts",
     "Signal",
+    "Trail",
     "Value",
     "Verdict",
     "assess",
     "may_commit",
+    "refute",
 ]

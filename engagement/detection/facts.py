@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -21,38 +21,50 @@ class RequestFacts:
     purpose: str = ""  # Sec-Purpose, Purpose, X-Purpose or X-Moz
     client_hints: str = ""  # Sec-CH-UA
     platform: str = ""  # Sec-CH-UA-Platform
-    network: str = ""  # a name from data/networks.json, "" when in none
+    network: str = ""  # the name of whom the address belongs to, "" when not known
+    network_class: str = ""  # "mail_filter", "mail_security", "gateway", "data_centre", "consumer"; see catalogue
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
     """Counts of what a hand did on the page so far, only from events the browser calls trusted.
 
-    `spots` are pointer positions at least 4 px apart, `touches` finger presses, `keys` key presses without
-    repeats, `scrolls` wheel turns and finger moves; `untrusted` counts events made by a script.
+    `spots` are pointer positions at least 4 px apart, seen over `span` milliseconds; `touches` finger presses and
+    `keys` key presses that were held for as long as a finger needs; `scrolls` wheel turns and finger moves that went
+    on for a while; `presses` clicks on a button; `untrusted` counts events made by a script. docs/detection.md says
+    what is measured, and static/presence.js how.
     """
 
     spots: int = 0
+    span: int = 0
     touches: int = 0
     keys: int = 0
     scrolls: int = 0
+    presses: int = 0
     untrusted: int = 0
 
     @property
     def is_shown(self) -> bool:
-        """Measured: Chromium reports the resting pointer to a new page as one spot, a capture engine makes two."""
-        return self.spots >= 3 or self.touches > 0 or self.keys > 0 or self.scrolls > 0
+        """Measured: Chromium reports the resting pointer to a new page as one spot, a capture engine makes two, and a
+        program that is not told to wait makes any number within a few milliseconds."""
+        is_moving = self.spots >= 3 and self.span >= 80
+        return is_moving or self.touches > 0 or self.keys > 0 or self.scrolls > 0 or self.presses > 0
 
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What the page's script reports."""
+    """What the page's script reports. `elapsed` is in milliseconds since the page's first byte, by the page's clock.
+
+    None means that the page did not say.
+    """
 
     webdriver: bool = False
     framed: bool = False
     prerendered: bool = False
     visible: bool = False
     focused: bool = False
+    styled: bool | None = None
+    elapsed: int | None = None
     presence: Presence = field(default_factory=Presence)
 
     @classmethod
@@ -61,36 +73,66 @@ class PageFacts:
         report: dict[str, Any] = value if isinstance(value, dict) else {}
         counts = report.get("presence")
         counts = counts if isinstance(counts, dict) else {}
-        names = ("spots", "touches", "keys", "scrolls", "untrusted")
-        presence = Presence(**{name: _count(counts.get(name)) for name in names})
+        presence = Presence(**{field.name: _count(counts.get(field.name)) for field in fields(Presence)})
         flags = {
             name: report.get(name) is True for name in ("webdriver", "framed", "prerendered", "visible", "focused")
         }
-        return cls(**flags, presence=presence)
+        styled, elapsed = report.get("styled"), report.get("elapsed")
+        return cls(
+            **flags,
+            styled=styled if isinstance(styled, bool) else None,
+            elapsed=_count(elapsed, 10**9) if type(elapsed) is int else None,
+            presence=presence,
+        )
 
 
-def _count(value: object) -> int:
-    return min(value, 1000) if type(value) is int and value > 0 else 0
+def _count(value: object, most: int = 1000) -> int:
+    return min(value, most) if type(value) is int and value > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What the recorded interactions of the last minutes say about the same visitor (message and network).
+class Trail:
+    """What a visitor did at the links of the same message, around the visit.
 
-    `link_gaps` are the seconds between this visit and the visitor's first visit to each other link of the same
-    message, nearest first; `recipients_in_minute` counts the recipients whose links this network opened.
+    `link_gaps` are the seconds between this visit and the first visit to each other link, nearest first.
     """
 
     has_visited_hidden_link: bool = False
     link_gaps: tuple[float, ...] = ()
-    recipients_in_minute: int = 1
+    was_machine: bool = False  # another visit of it was beyond doubt a machine's, by its request or its page
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the recorded interactions around a visit say.
+
+    `own` is what the same program did from the same network address, `other` what another program did there within
+    a minute: it may be the same robot under another name, or an office's scanner beside a person.
+    `recipient_count` counts the recipients whose links the same program opened from this address within a minute,
+    `is_one_organisation` says that their mail domain is one and belongs to an organisation. `neighbour_count` counts
+    the recipients of this recipient's organisation whose links this network (/24, /48) opened within a minute.
+    """
+
+    own: Trail = field(default_factory=Trail)
+    other: Trail = field(default_factory=Trail)
+    recipient_count: int = 1
+    is_one_organisation: bool = False
+    neighbour_count: int = 1
+    was_human: bool = False  # earlier, from the same address, with a browser of the same family
+    is_learned_agent: bool = False
+    is_learned_network: bool = False
+    mail_gateway: str = ""  # who takes the mail of the recipient's domain, when that is a known gateway
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything `assess` looks at. `send_age` is in seconds since the mail was sent, None when unknown."""
+    """Everything `assess` looks at. `send_age` is in seconds since the mail was sent, `dwell` in seconds since this
+    page was served, by the server's clock, `day` the day of the visit in days since 1970; None when unknown."""
 
     request: RequestFacts
     send_age: int | None = None
     page: PageFacts | None = None
     context: Context = field(default_factory=Context)
+    dwell: float | None = None
+    day: int | None = None
+    is_press: bool = False  # the button, not an arrival

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engagement.detection.facts import Facts
-from engagement.detection.rules import RULES, Signal
+from engagement.detection.rules import CONTEXT_RULES, RULES, Signal
 
 # Stored with every interaction. Raise it whenever a rule or a weight changes.
-RULES_VERSION = 1
+RULES_VERSION = 2
 MACHINE_SCORE = 3  # points from which a visit counts as a machine's, and from which none commits by arriving
 
 
@@ -45,6 +45,11 @@ def assess(facts: Facts) -> Verdict:
     signals = tuple(signal for rule in RULES if (signal := rule(facts)) is not None)
     score = sum(signal.points for signal in signals)
     return Verdict(_value(signals, score), score, signals)
+
+
+def refute(facts: Facts) -> tuple[Signal, ...]:
+    """Return what the visit's context proves against it: the hard signals that later interactions may still bring."""
+    return tuple(signal for rule in CONTEXT_RULES if (signal := rule(facts)) is not None and signal.is_hard)
 
 
 def _value(signals: tuple[Signal, ...], score: int) -> Value:

@@ -42,14 +42,16 @@ class InteractionQuerySet(models.QuerySet["Interaction"]):
 class Interaction(models.Model):
     """One recorded event. No foreign key leaves this table but the brand's: rows come in bulk and stay cheap.
 
-    `visit` is the page view's random number, `visitor` a keyed hash of the network address, `network` that
-    address cut to /24 or /48. `send_age` is in seconds. `answer` is what the door said: done, ask, page, ...
+    `domain` is that of the recipient's address, "" for a phone; `visit` the page view's random number, `visitor` a
+    keyed hash of the network address, `network` that address cut to /24 or /48. `send_age` is in seconds. `answer` is
+    what the door said: done, ask, page, ...
     """
 
     id = models.BigAutoField(primary_key=True)
     occurred_at = models.DateTimeField()
     brand = models.ForeignKey(Brand, models.DO_NOTHING, related_name="+", db_constraint=False)
     recipient_id = models.UUIDField()
+    domain = models.CharField(max_length=253)
     channel = models.CharField(max_length=5)
     topic = models.CharField(max_length=64)
     mailing = models.CharField(max_length=100)

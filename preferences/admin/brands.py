@@ -34,7 +34,7 @@ class TopicInline(TypedInline[Topic, Brand]):
 class BrandForm(forms.ModelForm[Brand]):
     class Meta:
         model = Brand
-        fields = ["name", "slug", "base_url", "from_email", "policy", "settle_minutes"]
+        fields = ["name", "slug", "base_url", "from_email", "policy", "settle_minutes", "sends_notice"]
 
     def clean_base_url(self) -> str:
         """A link is this text and what follows, so nothing may follow already."""
@@ -57,7 +57,7 @@ class BrandAdmin(FarewellAdmin[Brand]):
     readonly_fields = ["address_key", "created_at", "ways"]
     fieldsets = [
         (None, {"fields": ["name", "slug", "base_url", "from_email"]}),
-        ("Doubt", {"fields": ["policy", "settle_minutes"]}),
+        ("Doubt", {"fields": ["policy", "settle_minutes", "sends_notice"]}),
         ("State", {"fields": ["address_key", "created_at", "ways"]}),
     ]
 

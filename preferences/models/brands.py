@@ -54,6 +54,12 @@ class Brand(models.Model):
         validators=[MinValueValidator(5), MaxValueValidator(47 * 60)],
         help_text="How long an opt-out by arrival stays provisional: 5 minutes to 47 hours.",
     )
+    sends_notice = models.BooleanField(
+        "notice mail",
+        default=False,
+        db_default=False,
+        help_text="After an opt-out by arrival, send a short mail that says so and how to come back.",
+    )
     address_key_check = models.CharField(max_length=8, editable=False, default=address_key_check)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

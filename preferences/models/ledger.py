@@ -79,7 +79,7 @@ class PreferenceChange(models.Model):
     """One change, append-only: audit log, consent record and change feed in one.
 
     `topic` is null for a change of the suppression, which stands above all topics. `replaced` holds the state
-    before and the id of the change that had made it.
+    before, the id of the change that had made it, when that was, and the state before that.
     """
 
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
@@ -149,7 +149,7 @@ def _lock_number(recipient_id: UUID) -> int:
 class Step:
     """One change about to be written. `state` None means back to what the present opt-out replaced, and then
     `replacing` may name the change that must still be the present one. With `unless_back_since`, nothing is written
-    for a recipient who has come back since, or who is suppressed and so out already.
+    for a recipient who has come back since, or who is suppressed and so out already. `restoring` goes with no state.
 
     Brand and topic are ids, so that a caller with a cached brand needs no query for them. A suppression has
     neither topic nor state.
@@ -164,6 +164,15 @@ class Step:
     state: State | None = None
     replacing: int | None = None
     unless_back_since: datetime | None = None
+    restoring: Restored | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a subscription's row said before it was ended, and says again when that is taken back."""
+
+    previous_state: State
+    since: datetime | None
 
 
 # The function (made by a migration) takes the recipient's turn itself, reads what holds, and writes the recipient, the
@@ -172,7 +181,7 @@ _WRITE = """
 SELECT preferences_write_change(
     %(brand)s::bigint, %(recipient)s, %(channel)s, %(address)s, %(topic)s::bigint, %(state)s, %(source)s, %(reason)s,
     %(evidence)s::jsonb, %(mailing)s, %(actor)s, %(settles_at)s::timestamptz, %(replacing)s::bigint,
-    %(back_since)s::timestamptz, %(brand_lock)s::integer, %(turn)s::bigint)
+    %(back_since)s::timestamptz, %(brand_lock)s::integer, %(turn)s::bigint, %(previous)s, %(since)s::timestamptz)
 """
 
 # Suppression stands above all topics; its ledger rows have no topic. A repeated one changes nothing.
@@ -222,6 +231,8 @@ def write(step: Step) -> int | None:
         back_since=step.unless_back_since,
         brand_lock=BRAND_LOCK,
         turn=_lock_number(step.recipient_id),
+        previous=step.restoring.previous_state.value if step.restoring else None,
+        since=step.restoring.since if step.restoring else None,
     )
 
 

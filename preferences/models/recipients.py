@@ -8,12 +8,13 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from preferences import addresses
 from preferences.links import Channel
 from preferences.models import ledger
 from preferences.models.brands import Brand, Topic
-from preferences.models.ledger import Cause, State, Step, turn_of
+from preferences.models.ledger import Cause, Restored, State, Step, turn_of
 from preferences.prepared import fetch_all
 
 
@@ -30,22 +31,39 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds for a recipient's topic. Without a subscription's row, the state is `default`."""
+    """What holds for a recipient's topic. Without a subscription's row, the state is `default`.
+
+    `is_provisional` says that evidence may still put the subscription back, `is_of_visitor` that the visitor who was
+    asked about is one of those who ended it.
+    """
 
     is_suppressed: bool
     state: str
     change_id: int | None
+    is_provisional: bool
+    is_of_visitor: bool
 
     @property
     def is_out(self) -> bool:
         """Whether the recipient has left the topic or everything."""
         return self.is_suppressed or self.state == State.OUT
 
+    @property
+    def is_out_for_visitor(self) -> bool:
+        """Whether the visitor who was asked about can be told so: what someone else began may yet be put back."""
+        return self.is_suppressed or (self.state == State.OUT and (self.is_of_visitor or not self.is_provisional))
+
 
 _STANDING = """
 SELECT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = %(recipient)s),
-       coalesce(state, 'default'), change_id
-FROM (VALUES (1)) AS one LEFT JOIN preferences_subscription
+       coalesce(present.state, 'default'), present.change_id,
+       coalesce(present.settles_at > clock_timestamp(), false),
+       coalesce(present.settles_at > clock_timestamp(), false) AND EXISTS (
+           SELECT FROM preferences_preferencechange
+           WHERE recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s AND state = 'out'
+             AND settles_at > clock_timestamp() AND evidence ->> 'visitor' = %(visitor)s
+             AND evidence ->> 'program' = %(program)s)
+FROM (VALUES (1)) AS one LEFT JOIN preferences_subscription AS present
      ON recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
 """
 
@@ -107,6 +125,12 @@ class Recipient(models.Model):
         step = Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, replacing=change_id)
         return _outcome([ledger.write_alone(step)])
 
+    def reinstate(self, change_id: int, topic_id: int, cause: Cause, restoring: Restored) -> Outcome:
+        """Put the row back that the opt-out `change_id`, and those it added to, had replaced: a robot ended it.
+        Nothing is written once another change has come since. Idempotent."""
+        step = replace(self._step(cause, topic_id), replacing=change_id, restoring=restoring)
+        return _outcome([ledger.write_alone(step)])
+
     def choose(self, wishes: Mapping[int, bool], cause: Cause) -> Outcome:
         """Set the topics named by id to in (True) or out, all or none, and leave every other topic alone."""
         with turn_of(self.id, self.brand_id):
@@ -132,9 +156,11 @@ class Recipient(models.Model):
         with turn_of(self.id, self.brand_id):
             return _outcome([ledger.lift(self._step(cause))])
 
-    def standing(self, topic_id: int | None) -> Standing:
-        """What holds for the topic, None for one that nobody has heard of yet; one query."""
+    def standing(self, topic_id: int | None, *, visitor: str = "", program: str = "") -> Standing:
+        """What holds for the topic, None for one that nobody has heard of yet; one query. `visitor` and `program` are
+        as the evidence of a change has them."""
         values = {"recipient": self.id, "topic": topic_id or 0, "channel": self.channel}
+        values |= {"visitor": visitor, "program": program}
         return Standing(*fetch_all(_STANDING, values)[0])
 
     def is_suppressed(self) -> bool:
@@ -153,6 +179,11 @@ class Recipient(models.Model):
             else state == State.IN
             for topic in topics
         }
+
+    def provisional_topics(self) -> frozenset[int]:
+        """Return the ids of the topics that the recipient has left provisionally; one query."""
+        rows = Subscription.objects.filter(recipient_id=self.id, channel=self.channel, state=State.OUT)
+        return frozenset(rows.filter(settles_at__gt=timezone.now()).values_list("topic_id", flat=True))
 
     def _give_way(self, topic_ids: set[int], cause: Cause) -> list[int | None]:
         """Lift a suppression for the sake of `topic_ids`: every other topic stays off, now by its own state."""

@@ -38,8 +38,9 @@ def server() -> Iterator[Farewell]:
 
 @pytest.fixture
 def network() -> dict[str, str]:
-    """The header by which a client is seen at a network address that no other test uses (RFC 5737)."""
-    return {"X-Forwarded-For": f"198.51.{100 + next(_networks) // 250}.{next(_networks) % 250 + 1}"}
+    """The header by which a client is seen in a network that no other test uses (RFC 2544)."""
+    number = next(_networks)
+    return {"X-Forwarded-For": f"198.{18 + number // 256}.{number % 256}.1"}
 
 
 @pytest.fixture(scope="session")

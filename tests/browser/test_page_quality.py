@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from preferences.links import Purpose
 from tests.browser.conftest import Explain, Watched
+from tests.browser.hands import strike
 from tests.browser.programs import FORM, request
 from tests.browser.serving import Farewell, new_address, wait_until
 
@@ -203,10 +204,10 @@ def test_the_keyboard_reaches_the_buttons_in_order_and_shows_where_it_is(
     page.goto(server.link(new_address()))
     expect(page.get_by_role("alert")).to_contain_text("could not be saved")
     assert walk(page, 2) == ["Keep my subscription", "Unsubscribe"]
-    page.keyboard.press("Enter")
+    strike(page, "Enter")
     expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
     assert walk(page, 2) == ["All preferences", "Undo"]
-    page.keyboard.press("Enter")
+    strike(page, "Enter")
     expect(page.get_by_role("heading", name="You are subscribed again")).to_be_visible()
 
 
@@ -214,11 +215,11 @@ def test_the_keyboard_works_the_preference_page(window: BrowserContext, server: 
     alice = new_address()
     page = window.new_page()
     page.goto(server.link(alice, Purpose.PREFERENCES))
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
+    strike(page, "Tab")
+    strike(page, "Space")
     assert walk(page, 4)[2:] == ["Save", "Unsubscribe from everything"]
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Enter")
+    strike(page, "Shift+Tab")
+    strike(page, "Enter")
     expect(page.get_by_role("status")).to_contain_text("News: off")
     assert explain(alice, "prefs_save").state() == "out"
 
@@ -227,7 +228,7 @@ def walk(page: Page, steps: int) -> list[str]:
     """Press Tab, and return the words of what has the focus after each; all of it has to show that it has."""
     words = []
     for _ in range(steps):
-        page.keyboard.press("Tab")
+        strike(page, "Tab")
         focused = page.locator(":focus-visible")
         assert focused.evaluate("e => parseFloat(getComputedStyle(e).outlineWidth)") >= 2
         words.append(focused.inner_text())

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from preferences.links import Purpose
 from tests.browser.conftest import Explain, Watched
+from tests.browser.hands import move, strike
 from tests.browser.programs import FORM, request
 from tests.browser.serving import Farewell, new_address
 from tests.browser.webmail import Webmail
@@ -71,9 +72,9 @@ def test_enter_on_the_link_is_all_it_takes(
     alice = new_address()
     mail = person.new_page()
     mail.goto(webmail.mail(server.link(alice)))
-    mail.keyboard.press("Tab")
+    strike(mail, "Tab")
     with person.expect_page() as opened:
-        mail.keyboard.press("Enter")
+        strike(mail, "Enter")
     expect_done(opened.value)
     assert explain(alice, "arrive").sources == ["arrival"]
 
@@ -88,7 +89,7 @@ def test_in_the_first_minute_a_moving_hand_needs_no_press(
     page = click_in_webmail(person, webmail.mail(server.link(alice, age=JUST_SENT)))
     expect_asked(page)
     assert explain(alice, "arrive").state() == "default"
-    page.mouse.move(300, 620, steps=6)
+    move(page, 300, 620)
     expect_done(page)
     story = explain(alice, "arrive")
     assert story.state() == "out"
@@ -114,12 +115,12 @@ def test_in_the_first_minute_a_key_needs_no_press(
     alice = new_address()
     mail = person.new_page()
     mail.goto(webmail.mail(server.link(alice, age=JUST_SENT)))
-    mail.keyboard.press("Tab")
+    strike(mail, "Tab")
     with person.expect_page() as opened:
-        mail.keyboard.press("Enter")
+        strike(mail, "Enter")
     page = opened.value
     expect_asked(page)
-    page.keyboard.press("Tab")
+    strike(page, "Tab")
     expect_done(page)
     assert explain(alice, "arrive").sources == ["arrival"]
 
@@ -170,9 +171,9 @@ def test_without_javascript_two_tabs_and_enter_leave(
     alice = new_address()
     page = without_javascript.new_page()
     page.goto(server.link(alice))
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    strike(page, "Tab")
+    strike(page, "Tab")
+    strike(page, "Enter")
     expect_done(page)
     assert explain(alice, "confirm").sources == ["confirm_button"]
 
@@ -234,7 +235,7 @@ def test_whoever_came_back_is_not_taken_off_again_without_a_press(
     expect(page.get_by_role("heading", name="You are subscribed again")).to_be_visible()
     come_again(page, link)
     expect_asked(page)
-    page.mouse.move(300, 620, steps=6)
+    move(page, 300, 620)
     page.wait_for_load_state("networkidle")
     story = explain(alice, "undo")
     assert story.state() == "default"
@@ -299,7 +300,7 @@ def test_no_button_comes_to_stand_where_the_last_one_was_pressed(
         page.goto(server.link(new_address(), age=JUST_SENT))
         expect_asked(page)
         asking = boxes(page)
-        page.mouse.move(width / 2, height - 5, steps=8)
+        move(page, width / 2, height - 5)
         expect_done(page)
         assert boxes(page).keys() == {"Undo"}
         assert overlaps(boxes(page), asking) == []
@@ -307,7 +308,7 @@ def test_no_button_comes_to_stand_where_the_last_one_was_pressed(
         page.goto(server.link(new_address(), age=JUST_SENT))
         expect_asked(page)
         asking = boxes(page)
-        page.evaluate("document.querySelectorAll('[data-choice] button')[1].click()")
+        page.get_by_role("button", name="Unsubscribe", exact=True).press("Enter")
         page.wait_for_url("**/confirm")
         done = boxes(page)
         assert done.keys() == {"Undo"}

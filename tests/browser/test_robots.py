@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from preferences.links import Purpose
 from tests.browser.chromium import QUIET
 from tests.browser.conftest import Explain, Watched
+from tests.browser.hands import move
 from tests.browser.programs import CURL, PYTHON, WGET, forms_in, request
 from tests.browser.serving import HOUR, Farewell, new_address, wait_until
 from tests.browser.webmail import Webmail
@@ -102,7 +103,7 @@ def test_a_prerendered_page_waits_until_it_is_shown(person: BrowserContext, serv
     assert story.changes == []
 
     page.get_by_role("link", name="go").click()
-    page.mouse.move(200, 300, steps=6)
+    move(page, 200, 300)
     expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")
     assert explain(alice, "arrive").sources == ["arrival"]
 

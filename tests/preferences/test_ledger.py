@@ -31,7 +31,7 @@ def test_opting_out_makes_the_recipient_and_says_what_it_replaced() -> None:
     outcome = alice.opt_out(topic.id, make_cause(evidence={"visit": 7}))
     row = PreferenceChange.objects.get(id=outcome.change_ids[0])
     assert Recipient.objects.get().address == "alice@example.org"
-    assert row.replaced == {"state": "default", "change": None}
+    assert row.replaced == {"state": "default", "change": None, "previous": None, "since": None}
     assert (row.mailing, row.evidence, row.brand) == ("2026-11", {"visit": 7}, brand)
     assert Subscription.objects.get().change_id == row.id
 

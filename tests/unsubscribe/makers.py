@@ -16,7 +16,7 @@ from preferences.models import Brand, PreferenceChange, Recipient, Subscription,
 from tests.makers import make_brand, make_key, make_topic
 
 HOUR = 3600
-PERSON = {"visible": True, "focused": True, "presence": {"spots": 5}}
+PERSON = {"visible": True, "focused": True, "presence": {"spots": 5, "span": 400}}
 
 
 @dataclass(frozen=True)

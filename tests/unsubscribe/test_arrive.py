@@ -18,6 +18,7 @@ from tests.unsubscribe.makers import HOUR, PERSON, arrive, make_mail, nonce_of
 pytestmark = pytest.mark.django_db
 
 STILL = {"visible": True, "focused": True, "presence": {"spots": 1}}
+FORM = "application/x-www-form-urlencoded"
 PLAIN = {"sec-fetch-site": "none"}  # a mail program that opens the browser: no click inside a page
 
 
@@ -37,6 +38,10 @@ PLAIN = {"sec-fetch-site": "none"}  # a mail program that opens the browser: no 
         (HOUR, {**PERSON, "webdriver": True}, {}, "ask"),
         (HOUR, {**PERSON, "framed": True}, {}, "ask"),
         (HOUR, {**STILL, "presence": {"spots": 9, "untrusted": 3}}, PLAIN, "ask"),
+        (30, {**PERSON, "presence": {"spots": 9, "span": 40}}, {}, "ask"),
+        (HOUR, {**PERSON, "elapsed": 40_000}, PLAIN, "ask"),
+        (HOUR, {**STILL, "styled": False}, PLAIN, "ask"),
+        (HOUR, STILL, {**PLAIN, "user-agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/90.0.0.0 Safari/537.36"}, "ask"),
         (HOUR, PERSON, {"user-agent": "curl/8.0"}, "ask"),
         (HOUR, PERSON, {"user-agent": ""}, "ask"),
         (HOUR, PERSON, {"sec-purpose": "prefetch;prerender"}, "ask"),
@@ -93,6 +98,19 @@ def test_a_nonce_of_another_link_is_worth_nothing(client: Client) -> None:
     mail = make_mail()
     stolen = nonce_of(client.get(f"/u/{mail.token(address='mallory@example.org')}"))
     assert arrive(client, mail.token(), nonce=stolen)["answer"] == "ask"
+
+
+def test_a_page_view_opts_out_once(client: Client) -> None:
+    """After an undo its nonce is spent: what is left is the button."""
+    mail = make_mail(age=-60)
+    token = mail.token()
+    nonce = nonce_of(client.get(f"/u/{token}"))
+    undo = arrive(client, token, nonce=nonce)["undo"]
+    client.post(f"/u/{token}/undo", f"nonce={undo}", content_type=FORM)
+    assert arrive(client, token, nonce=nonce)["answer"] == "ask"
+    assert mail.state() == "default"
+    client.post(f"/u/{token}/confirm", f"choice=leave&nonce={nonce}", content_type=FORM)
+    assert mail.changes() == [("out", "arrival"), ("default", "undo"), ("out", "confirm_button")]
 
 
 def test_arriving_twenty_times_writes_one_row(client: Client) -> None:
@@ -157,10 +175,32 @@ def test_all_links_of_a_mail_at_once_are_a_scan(client: Client) -> None:
 
 def test_one_address_at_three_recipients_is_a_scan(client: Client) -> None:
     mail = make_mail()
-    for name in ("bob", "mallory", "alice"):
-        client.get(f"/u/{mail.token(address=f'{name}@example.org')}")
+    for address in ("bob@example.net", "mallory@example.com", "alice@example.org"):
+        client.get(f"/u/{mail.token(address=address)}")
     recorder.flush()
-    assert arrive(client, mail.token())["answer"] == "ask"
+    assert arrive(client, mail.token(), STILL)["answer"] == "ask"
+    assert arrive(client, mail.token(), PERSON)["answer"] == "done"  # neighbours behind one address, it seems
+
+
+@pytest.mark.parametrize(("count", "answer"), [(9, "done"), (10, "ask")])
+def test_colleagues_share_an_address_until_they_are_too_many(client: Client, count: int, answer: str) -> None:
+    mail = make_mail()
+    for number in range(count - 1):
+        client.get(f"/u/{mail.token(address=f'colleague{number}@example.org')}")
+    client.get(f"/u/{mail.token()}")
+    recorder.flush()
+    assert arrive(client, mail.token(), STILL)["answer"] == answer
+
+
+def test_an_offices_scanner_does_not_speak_against_a_hand(client: Client) -> None:
+    mail = make_mail()
+    for address in ("alice@example.org", *(f"colleague{number}@example.org" for number in range(50))):
+        for door, purpose in (("u", "unsubscribe"), ("h", "hidden"), ("p", "preferences")):
+            link = f"/{door}/{mail.token(purpose, address=address)}"
+            client.get(link, headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/150.0.0.0"})
+    recorder.flush()
+    assert arrive(client, mail.token(), STILL)["answer"] == "ask"
+    assert arrive(client, mail.token(), PERSON)["answer"] == "done"
 
 
 def test_the_verdict_of_the_arrival_is_recorded(client: Client) -> None:
@@ -171,6 +211,8 @@ def test_the_verdict_of_the_arrival_is_recorded(client: Client) -> None:
     rows = Interaction.objects.filter(kind="arrive").order_by("occurred_at")
     assert [(row.answer, row.verdict) for row in rows] == [("ask", "unsure"), ("done", "human")]
     assert rows[0].facts["page"]["presence"]["spots"] == 1
+    assert 0 <= rows[0].facts["dwell"] < 60
+    assert rows[0].domain == "example.org"
 
 
 @pytest.mark.parametrize("sent_at", [0, 2**40 - 1])

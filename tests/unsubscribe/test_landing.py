@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from engagement.detection import RULES_VERSION
 from engagement.models import Interaction
 from engagement.recorder import recorder
 from preferences.addresses import mask
@@ -101,7 +102,7 @@ def test_a_visit_is_recorded_with_its_verdict_and_reasons(client: Client) -> Non
     assert row.recipient_id == mail.alice.id
     assert {signal["name"] for signal in row.signals} >= {"robot_agent", "send_age"}
     assert all(signal["reason"].endswith(".") for signal in row.signals)
-    assert row.rules == 1
+    assert row.rules == RULES_VERSION
     assert 30 <= (row.send_age or 0) < 90
     assert row.network == "127.0.0.0"
     assert "127.0.0.1" not in str(Interaction.objects.values().get())

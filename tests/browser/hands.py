@@ -1,0 +1,20 @@
+"""Hands: moving a pointer and pressing keys as slowly as people do."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+_STEP = 20  # milliseconds between two places of a pointer; mice report every 8 to 16
+_HELD = 70  # milliseconds for which a finger holds a key
+
+
+def move(page: Page, x: float, y: float, *, start: tuple[float, float] = (40, 60), steps: int = 8) -> None:
+    """Move the pointer from `start` to (x, y)."""
+    for step in range(steps + 1):
+        part = step / steps
+        page.mouse.move(start[0] + (x - start[0]) * part, start[1] + (y - start[1]) * part)
+        page.wait_for_timeout(_STEP)
+
+
+def strike(page: Page, key: str) -> None:
+    page.keyboard.press(key, delay=_HELD)

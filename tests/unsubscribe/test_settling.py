@@ -1,0 +1,434 @@
+"""Settling: what a robot ended is put back when evidence shows it, and nobody else's wish is touched."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from engagement.context import program_of
+from engagement.recorder import recorder
+from preferences.addresses import network_hash
+from preferences.links import Channel
+from preferences.models import PreferenceChange, Recipient, Source, State, Subscription
+from tests.makers import make_cause
+from tests.unsubscribe.makers import PERSON, Mail, arrive, make_mail, nonce_of
+from unsubscribe.settling import Review, settler, sweep
+
+pytestmark = pytest.mark.django_db
+
+STILL = {"visible": True, "focused": True, "presence": {"spots": 1}}
+HOME, OFFICE = {"x-forwarded-for": "203.0.113.9"}, {"x-forwarded-for": "198.51.100.7"}
+OTHER_PROGRAM = {"user-agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/150.0.0.0 Safari/537.36"}
+FORM = "application/x-www-form-urlencoded"
+LEFT, BACK = ("out", "arrival"), ("default", "reinstatement")
+
+
+@pytest.fixture(autouse=True)
+def behind_a_proxy(settings: Any) -> None:
+    settings.FAREWELL_TRUSTED_PROXY_COUNT = 1
+
+
+def hide_and_seek(client: Client, mail: Mail, address: str = "alice@example.org", **headers: str) -> None:
+    """Follow the hidden link of the mail, as only a program does."""
+    client.get(f"/h/{mail.token('hidden', address=address)}", headers=HOME | headers)
+
+
+def settled() -> Review:
+    recorder.flush()
+    return settler.review_written()
+
+
+def press(client: Client, token: str, page: Any = None, **headers: str) -> None:
+    nonce = nonce_of(client.get(f"/u/{token}", headers=headers))
+    fields = f"choice=leave&nonce={nonce}" + (f"&page={json.dumps(page)}" if page is not None else "")
+    assert client.post(f"/u/{token}/confirm", fields, content_type=FORM, headers=headers).status_code == 200
+
+
+def row_of(mail: Mail) -> dict[str, Any]:
+    return dict(Subscription.objects.filter(recipient_id=mail.alice.id).values("state", "previous_state").get())
+
+
+def test_the_hidden_link_puts_the_same_visitors_opt_out_back(client: Client) -> None:
+    mail = make_mail()
+    assert arrive(client, mail.token(), STILL, **HOME)["answer"] == "done"
+    assert settled().reinstated_count == 0
+    hide_and_seek(client, mail)
+    assert settled() == Review(suspected_count=1, reinstated_count=1)
+    assert mail.changes() == [LEFT, BACK]
+    left, back = PreferenceChange.objects.order_by("id")
+    assert back.evidence["refuted"] == [left.id]
+    assert back.evidence["signals"][0]["name"] == "hidden_link"
+    assert len(back.evidence["interactions"]) == 3  # the page, its script and the hidden link
+    assert back.mailing == "2026-11"
+
+
+def test_a_stealthy_robot_with_a_good_hand_is_put_back_by_its_own_hidden_visit(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), PERSON, **HOME)
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 1
+
+
+def test_another_visitors_evidence_touches_nothing(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    hide_and_seek(client, mail, **OFFICE)
+    hide_and_seek(client, mail, address="bob@example.org")
+    assert settled().reinstated_count == 0
+    assert mail.changes() == [LEFT]
+
+
+def test_another_mails_evidence_touches_nothing(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    client.get(f"/h/{mail.token('hidden', mailing='2026-10')}", headers=HOME)
+    assert settled().reinstated_count == 0
+
+
+def test_an_offices_scanner_beside_a_hand_touches_nothing(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), PERSON, **HOME)
+    hide_and_seek(client, mail, **OTHER_PROGRAM)
+    assert settled().reinstated_count == 0
+
+
+def test_a_robot_under_two_names_is_put_back_unless_a_hand_showed(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    hide_and_seek(client, mail, **OTHER_PROGRAM)
+    assert settled().reinstated_count == 1
+
+
+def test_a_hand_that_shows_after_the_answer_counts(client: Client) -> None:
+    mail = make_mail()
+    token = mail.token()
+    nonce = nonce_of(client.get(f"/u/{token}", headers=HOME))
+    assert arrive(client, token, STILL, nonce, **HOME)["answer"] == "done"
+    assert arrive(client, token, PERSON, nonce, **HOME)["answer"] == "done"
+    hide_and_seek(client, mail, **OTHER_PROGRAM)
+    assert settled().reinstated_count == 0
+
+
+@pytest.mark.parametrize("before", [State.IN, State.DEFAULT])
+def test_the_subscription_is_exactly_what_it_was(client: Client, before: State) -> None:
+    mail = make_mail(age=-60)
+    if before is State.IN:
+        mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+    was = Subscription.objects.filter(recipient_id=mail.alice.id).values("state", "previous_state", "changed_at")
+    was_rows = list(was)
+    arrive(client, mail.token(), PERSON, **HOME)
+    hide_and_seek(client, mail)
+    settled()
+    is_rows = list(was.all())
+    assert is_rows == was_rows or (not was_rows and row_of(mail) == {"state": "default", "previous_state": "default"})
+
+
+def test_whom_a_robot_had_ended_leaves_by_one_click_later(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **OFFICE)
+    hide_and_seek(client, mail, **OFFICE)
+    settled()
+    assert mail.state() == "default"
+    assert arrive(client, mail.token(), STILL, **HOME)["answer"] == "done"
+    assert settled().reinstated_count == 0
+    assert mail.changes() == [LEFT, BACK, LEFT]
+
+
+# A final door in between
+
+
+def one_click(client: Client, mail: Mail) -> None:
+    client.post(f"/o/{mail.token('one_click')}", "List-Unsubscribe=One-Click", content_type=FORM)
+
+
+def human_press(client: Client, mail: Mail) -> None:
+    press(client, mail.token(), PERSON | {"presence": {"presses": 1}}, **HOME)
+
+
+def press_without_javascript(client: Client, mail: Mail) -> None:
+    press(client, mail.token(), **HOME)
+
+
+def preference_page(client: Client, mail: Mail) -> None:
+    response = client.post(f"/p/{mail.token('preferences')}", "shown=news&save=", content_type=FORM, headers=OFFICE)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("door", [one_click, human_press, press_without_javascript, preference_page])
+def test_an_opt_out_that_a_final_door_repeats_is_never_put_back(client: Client, door: Any) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    settled()
+    door(client, mail)
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 0
+    assert sweep(is_late=True).reinstated_count == 0
+    assert mail.state() == "out"
+    assert mail.changes()[0] == LEFT
+
+
+def test_what_came_after_by_any_verb_is_left_alone(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    mail.alice.undo_opt_out(mail.topic.id, make_cause(Source.UNDO))
+    mail.alice.opt_out(mail.topic.id, make_cause(Source.API))
+    hide_and_seek(client, mail)
+    settled()
+    assert [source for _, source in mail.changes()] == ["arrival", "undo", "api"]
+
+
+def test_a_preference_page_that_a_program_sends_as_it_was_shown_confirms_nothing(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    hide_and_seek(client, mail)
+    recorder.flush()
+    link = f"/p/{mail.token('preferences')}"
+    client.post(link, "shown=news&save=", content_type=FORM, headers=HOME)
+    settled()
+    assert mail.changes() == [LEFT, BACK]
+
+
+# Presses
+
+
+@pytest.mark.parametrize(
+    ("page", "is_robot"),
+    [
+        ({"webdriver": True, "presence": {"presses": 1}}, True),
+        ({"presence": {"presses": 0, "untrusted": 1}}, True),
+        ({"presence": {}}, True),
+        ({"presence": {"presses": 1}}, False),
+        (None, False),
+    ],
+)
+def test_a_press_is_honoured_and_a_robots_is_put_back(client: Client, page: Any, is_robot: bool) -> None:
+    mail = make_mail()
+    press(client, mail.token(), page, **HOME)
+    assert mail.state() == "out"
+    settled()
+    assert mail.state() == ("default" if is_robot else "out")
+    assert bool(PreferenceChange.objects.order_by("id")[0].settles_at) is is_robot
+
+
+def test_a_press_is_not_put_back_for_what_another_program_did(client: Client) -> None:
+    mail = make_mail(age=5)
+    press(client, mail.token(), None, **HOME)
+    hide_and_seek(client, mail, **OTHER_PROGRAM)
+    settled()
+    assert mail.state() == "out"
+
+
+# Several visitors
+
+
+def test_a_person_who_leaves_after_a_robot_did_stays_out(client: Client) -> None:
+    """Told "you have left" while only a robot's opt-out stood, a person would have been lost with it."""
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **OFFICE)
+    assert arrive(client, mail.token(), STILL, **HOME)["answer"] == "done"
+    hide_and_seek(client, mail, **OFFICE)
+    assert settled().reinstated_count == 0
+    assert mail.state() == "out"
+    assert mail.changes() == [LEFT, LEFT]
+
+
+def test_a_robot_that_comes_after_a_person_takes_nothing_back(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    arrive(client, mail.token(), STILL, **OFFICE)
+    hide_and_seek(client, mail, **OFFICE)
+    settled()
+    assert mail.state() == "out"
+
+
+def test_two_robots_are_put_back_together(client: Client) -> None:
+    mail = make_mail()
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+    for network in (HOME, OFFICE):
+        arrive(client, mail.token(), STILL, **network)
+    hide_and_seek(client, mail, **OFFICE)
+    assert settled().reinstated_count == 0
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 1
+    assert row_of(mail) == {"state": "in", "previous_state": "default"}
+    back = PreferenceChange.objects.latest("id")
+    assert len(back.evidence["refuted"]) == 2
+
+
+def test_who_is_in_doubt_while_only_a_robots_opt_out_stands_is_asked(client: Client) -> None:
+    mail = make_mail(age=400)
+    arrive(client, mail.token(), STILL, **OFFICE)
+    assert arrive(client, mail.token(), STILL, **HOME, **{"sec-fetch-site": "none"})["answer"] == "ask"
+    assert arrive(client, mail.token(), STILL, **OFFICE)["answer"] == "done"  # the one who did it is told so
+
+
+def test_the_same_address_leaving_for_many_is_put_back_from_the_first(client: Client) -> None:
+    mail = make_mail()
+    addresses = ["alice@example.org", "bob@example.net", "mallory@example.com"]
+    for address in addresses:
+        assert arrive(client, mail.token(address=address), STILL, **HOME)["answer"] == "done"
+    assert settled().reinstated_count == 3
+    recipients = [Recipient.at(mail.brand.id, Channel.EMAIL, address) for address in addresses]
+    assert {recipient.standing(mail.topic.id).state for recipient in recipients} == {"default"}
+
+
+def test_an_organisation_scanned_by_its_gateway_is_put_back(client: Client) -> None:
+    mail = make_mail()
+    addresses = [f"colleague{number}@example.org" for number in range(12)]
+    for address in addresses:
+        arrive(client, mail.token(address=address), STILL, **HOME)
+        settled()
+    assert sum(source == "reinstatement" for source in PreferenceChange.objects.values_list("source", flat=True)) >= 9
+    assert not Subscription.objects.filter(state="out").exists()
+
+
+# Time
+
+
+def shift(mail: Mail, **gone: float) -> None:
+    """Let time pass for what is stored."""
+    past = timedelta(**gone)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE engagement_interaction SET occurred_at = occurred_at - %s::interval", [str(past)])
+        cursor.execute(
+            "UPDATE preferences_preferencechange SET changed_at = changed_at - %s::interval,"
+            " settles_at = settles_at - %s::interval,"
+            " evidence = jsonb_set(evidence, '{at}', to_jsonb((evidence ->> 'at')::float - %s))",
+            [str(past), str(past), past.total_seconds()],
+        )
+        cursor.execute("UPDATE preferences_subscription SET settles_at = settles_at - %s::interval", [str(past)])
+
+
+def test_after_its_window_an_opt_out_is_final_without_anyone_doing_anything(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    settled()
+    shift(mail, minutes=61)
+    assert not PreferenceChange.objects.get().is_provisional_at(timezone.now())
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 0
+    assert sweep(is_late=True).reinstated_count == 0
+    assert mail.state() == "out"
+
+
+def test_evidence_that_came_in_time_and_was_not_looked_at_is_found_later(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    hide_and_seek(client, mail)
+    recorder.flush()
+    recorder.take_written()  # a crash: what was written is never reviewed
+    shift(mail, hours=20)
+    assert sweep().reinstated_count == 0
+    assert sweep(is_late=True).reinstated_count == 1
+    assert mail.state() == "default"
+
+
+def test_two_days_later_nothing_is_put_back(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    hide_and_seek(client, mail)
+    recorder.flush()
+    recorder.take_written()
+    shift(mail, hours=49)
+    assert sweep(is_late=True).reinstated_count == 0
+
+
+def test_a_second_look_finds_nothing_to_do(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    hide_and_seek(client, mail)
+    settled()
+    assert sweep(is_late=True) == Review()
+    assert mail.changes() == [LEFT, BACK]
+
+
+def test_the_bare_pattern_heals_too(client: Client) -> None:
+    mail = make_mail(policy="instant")
+    arrive(client, mail.token(), {"webdriver": True}, **HOME)
+    assert mail.state() == "out"
+    settled()
+    assert mail.state() == "default"
+
+
+def test_a_page_that_proves_a_robot_later_is_evidence_against_its_own_opt_out(client: Client) -> None:
+    mail = make_mail()
+    token = mail.token()
+    nonce = nonce_of(client.get(f"/u/{token}", headers=HOME))
+    arrive(client, token, STILL, nonce, **HOME)
+    arrive(client, token, STILL | {"webdriver": True}, nonce, **HOME)
+    settled()
+    assert mail.state() == "default"
+
+
+def test_a_page_that_the_browser_had_loaded_ahead_is_a_persons_once_it_is_shown(client: Client) -> None:
+    mail = make_mail()
+    token = mail.token()
+    nonce = nonce_of(client.get(f"/u/{token}", headers=HOME | {"sec-purpose": "prefetch;prerender"}))
+    assert arrive(client, token, STILL, nonce, **HOME)["answer"] == "done"
+    assert settled().reinstated_count == 0
+
+
+# Racing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_evidence_that_is_reviewed_before_the_opt_out_is_visible_still_counts(client: Client) -> None:
+    """Two processes at once: neither sees what the other has not committed yet, and whoever comes last finds it."""
+    mail = make_mail()
+    with psycopg.connect(dsn()) as other:
+        write(other, mail)
+        hide_and_seek(client, mail)
+        assert settled() == Review()
+        other.commit()
+    client.get(f"/u/{mail.token()}", headers=HOME)  # as the opt-out's own row is written, after its commit
+    assert settled().reinstated_count == 1
+    assert mail.changes() == [LEFT, BACK]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_opt_out_that_is_reviewed_before_the_evidence_is_visible_is_put_back_all_the_same(client: Client) -> None:
+    mail = make_mail()
+    with psycopg.connect(dsn()) as other:
+        write(other, mail)
+        other.commit()
+    client.get(f"/u/{mail.token()}", headers=HOME)
+    assert settled().reinstated_count == 0
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 1
+    assert mail.changes() == [LEFT, BACK]
+
+
+def dsn() -> str:
+    values = connection.get_connection_params()
+    names = {"dbname": "dbname", "host": "host", "port": "port", "user": "user", "password": "password"}
+    return " ".join(f"{name}={values[key]}" for key, name in names.items() if values.get(key))
+
+
+def evidence() -> dict[str, Any]:
+    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
+    return {
+        "visit": 5,
+        "at": time.time(),
+        "link": "unsubscribe news",
+        "network": "203.0.113.0",
+        "visitor": network_hash("203.0.113.9").hex(),
+        "program": program_of(agent),
+        "signals": [],
+    }
+
+
+def write(other: psycopg.Connection[Any], mail: Mail) -> None:
+    """Opt out as another process does, judged before any evidence was there, in a transaction that is left open."""
+    other.execute(
+        "SELECT preferences_write_change(%s::bigint, %s, 'email', 'alice@example.org', %s::bigint, 'out', 'arrival',"
+        " '', %s::jsonb, '2026-11', '', %s::timestamptz, NULL::bigint, NULL::timestamptz, 1, 2::bigint)",
+        [mail.brand.id, mail.alice.id, mail.topic.id, json.dumps(evidence()), datetime.now(UTC) + timedelta(hours=1)],
+    )

@@ -1,0 +1,199 @@
+"""Settling: a provisional opt-out that later evidence proves a robot's is put back; any other becomes final by itself.
+
+Nothing has to run for an opt-out to become final: `settles_at` is a moment, and time passes. What runs here only puts
+back. Whoever writes evidence looks for opt-outs afterwards, and whoever writes an opt-out looks for evidence
+afterwards: each web process reviews what its recorder has just written, its own arrivals among it. So of evidence and
+opt-out that race, the one that is written later finds the other, in whichever process. What a crash cut short is found
+by the worker's sweeps (tasks.py), by `manage.py settle`, or when a process starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import Error, connection
+from django.utils import timezone
+
+from engagement.recorder import recorder
+from preferences.models import Cause, Recipient, Source
+from preferences.prepared import fetch_all
+from unsubscribe.refuting import Claim, Refutation, claims_of, refute_all
+
+logger = logging.getLogger(__name__)
+
+# An opt-out is never put back later than this, however late the evidence is found: mailbox providers allow two days.
+LATEST = timedelta(hours=48)
+_SECONDS_BETWEEN_REVIEWS = 0.2
+_AT_ONCE = 500  # opt-outs looked at by one statement
+
+# The provisional opt-outs that hold now, with what the reader needs to look at one more closely. The first look is
+# coarse and cheap: has anything been recorded that could speak against one of them?
+_CANDIDATES = """
+SELECT change.id, change.recipient_id, change.topic_id
+FROM preferences_subscription AS present
+JOIN preferences_preferencechange AS change ON change.id = present.change_id
+WHERE present.state = 'out' AND present.settles_at > %(settling_after)s AND change.changed_at > %(latest)s
+  AND (%(everything)s OR change.recipient_id = ANY(%(recipients)s)
+       OR (change.evidence ->> 'visitor' = ANY(%(visitors)s) AND change.changed_at > %(recently)s))
+  AND change.id > %(after)s
+  AND (
+    jsonb_path_exists(change.evidence, '$.signals[*] ? (@.hard == true)')
+    OR change.replaced ->> 'state' = 'out'
+    OR EXISTS (
+        SELECT FROM engagement_interaction AS seen
+        WHERE seen.recipient_id = change.recipient_id AND seen.mailing = change.mailing
+          AND seen.occurred_at BETWEEN to_timestamp((change.evidence ->> 'at')::float) - interval '1 hour'
+                                   AND change.settles_at
+          AND (seen.is_hard OR seen.purpose || ' ' || seen.topic <> change.evidence ->> 'link')
+    )
+    OR 3 <= (
+        SELECT count(DISTINCT near.recipient_id) FROM (
+            SELECT seen.recipient_id FROM engagement_interaction AS seen
+            WHERE seen.network = nullif(change.evidence ->> 'network', '')::inet
+              AND (seen.brand_id = change.brand_id) IS TRUE
+              AND seen.occurred_at BETWEEN to_timestamp((change.evidence ->> 'at')::float) - interval '1 minute'
+                                       AND to_timestamp((change.evidence ->> 'at')::float) + interval '1 minute'
+            LIMIT 200
+        ) AS near
+    )
+  )
+ORDER BY change.id
+LIMIT %(at_once)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a review did: how many opt-outs something spoke against, and how many were put back."""
+
+    suspected_count: int = 0
+    reinstated_count: int = 0
+
+
+def review(recipients: Collection[UUID], visitors: Collection[str]) -> Review:
+    """Look at the provisional opt-outs of these recipients, and at the newest of these visitors (hexadecimal)."""
+    return _review(
+        settling_after=timezone.now() - timedelta(minutes=5), recipients=list(recipients), visitors=list(visitors)
+    )
+
+
+def sweep(*, is_late: bool = False) -> Review:
+    """Look at every provisional opt-out whose window is open; with `is_late`, at those of the last 48 hours whose
+    window has closed since, too: for evidence that was recorded in time and has not been looked at."""
+    return _review(settling_after=timezone.now() - (LATEST if is_late else timedelta(minutes=5)), everything=True)
+
+
+def _review(
+    *,
+    settling_after: datetime,
+    recipients: Iterable[UUID] = (),
+    visitors: Iterable[str] = (),
+    everything: bool = False,
+) -> Review:
+    after, suspected, reinstated = 0, 0, 0
+    values = {
+        "settling_after": settling_after,
+        "latest": timezone.now() - LATEST,
+        "recently": timezone.now() - timedelta(minutes=10),
+        "everything": everything,
+        "recipients": list(recipients),
+        "visitors": list(visitors),
+        "at_once": _AT_ONCE,
+    }
+    while rows := fetch_all(_CANDIDATES, values | {"after": after}):
+        suspected += len(rows)
+        reinstated += sum(settle(change_id) for change_id, _, _ in rows)
+        after = rows[-1][0]
+        if len(rows) < _AT_ONCE:
+            break
+    return Review(suspected, reinstated)
+
+
+def settle(change_id: int) -> bool:
+    """Put back the opt-out `change_id` when everyone who made it is refuted; return whether that was done.
+
+    One that several visitors made stands as long as one of them does.
+    """
+    claims = claims_of(change_id)
+    refutations = refute_all(claims)
+    if not claims or len(refutations) < len(claims):
+        return False
+    newest, oldest = claims[0], claims[-1]
+    recipient = Recipient(
+        id=newest.recipient_id, brand_id=newest.brand_id, channel=newest.channel, address=newest.address
+    )
+    outcome = recipient.reinstate(change_id, newest.topic_id, _cause(newest, refutations), oldest.restored)
+    if outcome.has_changed:
+        logger.info("opt-out %s was a robot's: reinstated by change %s", change_id, outcome.change_ids[0])
+    return outcome.has_changed
+
+
+def _cause(newest: Claim, refutations: list[Refutation]) -> Cause:
+    signals = {signal["name"]: signal for refutation in refutations for signal in refutation.signals}
+    return Cause(
+        Source.REINSTATEMENT,
+        newest.mailing,
+        reason="A robot had ended it.",
+        evidence={
+            "refuted": [refutation.claim.change_id for refutation in refutations],
+            "signals": list(signals.values()),
+            "interactions": sorted({number for refutation in refutations for number in refutation.interactions}),
+        },
+    )
+
+
+class Settler:
+    """The thread of a web process that reviews what its recorder has written."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+
+    def wake(self) -> None:
+        """Start the thread when it does not run yet: in a process of its own after a fork, too."""
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+
+    def review_written(self) -> Review:
+        """Review what was written since the last time, in the caller's thread. Raises `django.db.Error`."""
+        rows = recorder.take_written()
+        if not rows:
+            return Review()
+        return review({UUID(hex=row.recipient) for row in rows}, {row.visitor for row in rows})
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="farewell-settler", daemon=False)
+                self._thread.start()
+
+    def _run(self) -> None:
+        main = threading.main_thread()
+        must_sweep = True  # what a process before this one left
+        try:
+            while main.is_alive():
+                main.join(_SECONDS_BETWEEN_REVIEWS)
+                must_sweep = not self._try(must_sweep=must_sweep)
+        finally:
+            connection.close()
+
+    def _try(self, *, must_sweep: bool) -> bool:
+        try:
+            if must_sweep:
+                sweep()
+            self.review_written()
+        except Error as error:
+            logger.warning("opt-outs are reviewed later, the database does not answer: %s", type(error).__name__)
+            connection.close()
+            return False
+        except Exception:
+            logger.exception("a review of opt-outs failed")
+        return True
+
+
+settler = Settler()
