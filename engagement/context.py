@@ -13,6 +13,7 @@ from uuid import UUID
 from engagement.detection import Context, Trail
 from engagement.detection.browsers import family
 from engagement.detection.organisations import is_organisation
+from engagement.learning import learned
 from engagement.models import Kind
 from preferences.prepared import fetch_all
 
@@ -87,7 +88,7 @@ def context_of(seen: Seen) -> Context:
     """Return the context of a page view: one query. An unknown network address gives the empty context: nothing is
     held against nobody."""
     if not seen.network:
-        return Context()
+        return Context(is_learned_agent=learned.is_agent(seen.agent))
     at = datetime.fromtimestamp(seen.moment, UTC)
     rows = fetch_all(
         _QUERY,
@@ -123,6 +124,8 @@ def _context(seen: Seen, rows: list[tuple[Any, ...]]) -> Context:
         is_one_organisation=is_one and strangers == 0,
         neighbour_count=max(1, colleagues) if is_one else 1,
         was_human=_is_known((row[1] for row in rows if row[0] == "person"), seen.agent),
+        is_learned_agent=learned.is_agent(seen.agent),
+        is_learned_network=learned.is_network(seen.network),
     )
 
 

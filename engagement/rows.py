@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Verdict, assess
-from engagement.detection.catalogue import Network
-from engagement.visitors import network_of, request_facts, truncated, visitor_address
+from engagement.learning import learned
+from engagement.networks import Network, network_of
+from engagement.visitors import request_facts, truncated, visitor_address
 from preferences.addresses import network_hash
 
 if TYPE_CHECKING:
@@ -62,7 +63,14 @@ def copy_row(event: Event) -> Row:
     sighting = event.sighting
     age = send_age(claims.sent_at, event.occurred_at)
     day = int(event.occurred_at) // 86_400
-    judged, agent, facts = _request_fields(sighting.headers, network_of(sighting.address), _age_class(age), day)
+    judged, agent, facts = _request_fields(
+        sighting.headers,
+        network_of(sighting.address),
+        _age_class(age),
+        day,
+        truncated(sighting.address),
+        learned.generation,
+    )
     recipient = event.link.recipient_id.hex
     visitor, network = _visitor(sighting.address)
     fields = (
@@ -93,12 +101,16 @@ def _age_class(age: int | None) -> int | None:
 
 @lru_cache(8_192)
 def _request_fields(
-    headers: tuple[str | None, ...], network: Network, age: int | None, day: int
+    headers: tuple[str | None, ...], network: Network, age: int | None, day: int, cut_address: str, generation: int
 ) -> tuple[str, str, str]:
-    """The columns that equal requests of one day share: what they are judged, their agent and their facts."""
+    """The columns that equal requests of one day share: what they are judged, their agent and their facts. What was
+    learned may change them: `generation` says that it did."""
     request = request_facts(headers, network)
-    facts = _json({"request": _known(request)})
-    return _verdict_fields(assess(Facts(request, send_age=age, day=day))), request.agent.translate(_ESCAPES), facts
+    context = Context(
+        is_learned_agent=learned.is_agent(request.agent), is_learned_network=learned.is_network(cut_address)
+    )
+    facts = Facts(request, send_age=age, day=day, context=context)
+    return _verdict_fields(assess(facts)), request.agent.translate(_ESCAPES), _facts_json(facts)
 
 
 @lru_cache(8_192)
@@ -119,12 +131,14 @@ def _visitor(address: str) -> tuple[str, str]:
 
 def _facts_json(facts: Facts) -> str:
     """What a door knew when it judged: all that another judgement needs and that has no column of its own."""
-    known = {"request": _known(facts.request)}
+    known: dict[str, Any] = {"request": _known(facts.request)}
     if facts.page is not None:
         known["page"] = asdict(facts.page)
     if facts.context != _NO_CONTEXT:
         known["context"] = {name: value for name, value in asdict(facts.context).items() if value != _DEFAULTS[name]}
-    return _json(known | {"dwell": facts.dwell} | ({"press": True} if facts.is_press else {}))
+    if facts.dwell is not None:
+        known["dwell"] = round(facts.dwell, 3)
+    return _json(known | ({"press": True} if facts.is_press else {}))
 
 
 _NO_CONTEXT = Context()

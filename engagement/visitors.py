@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from is_bot import Bots
 
 from engagement.detection import RequestFacts
-from engagement.detection.catalogue import Network, classify_agent, find_network
+from engagement.detection.catalogue import classify_agent
+from engagement.networks import Network, network_of
 
 AGENT_LENGTH = 512
 _HEADER_LENGTH = 256
@@ -90,9 +91,6 @@ def truncated(address: str) -> str:
 @lru_cache(16_384)
 def _cut(address: str, bits: int) -> str:
     return str(IPv6Network((address, bits), strict=False).network_address)
-
-
-network_of = lru_cache(16_384)(find_network)
 
 
 @lru_cache(16_384)

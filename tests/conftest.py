@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from engagement import partitions
+from engagement.learning import learned
 from engagement.recorder import recorder
 from preferences.directory import directory
 from unsubscribe.settling import settler
@@ -35,6 +36,7 @@ def fresh_process(settings: object) -> Iterator[None]:
     # What makes a password slow to guess makes hundreds of logins slow, too.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     directory.forget()
+    learned.forget()
     recorder._queue.clear()
     # Alive, so that no thread starts beside the test's transaction.
     recorder._thread = settler._thread = threading.main_thread()
