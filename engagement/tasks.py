@@ -7,7 +7,8 @@ from django.conf import settings
 from django.tasks import task
 from django.utils import timezone
 
-from engagement import learning, partitions
+from engagement import learning, partitions, rejudging
+from engagement.models import Rejudgement
 
 
 @cron("17 3 * * *")
@@ -35,3 +36,14 @@ def look_up_mail_hosts() -> None:
 
 if settings.FAREWELL_LOOK_UP_MAIL_HOSTS:
     cron("*/10 * * * *")(look_up_mail_hosts)
+
+
+@task
+def look_again(rejudgement_id: int) -> None:
+    """Count what judging again would change; its progress stands in the row."""
+    rejudging.look(Rejudgement.objects.get(pk=rejudgement_id))
+
+
+@task
+def apply_rejudgement(rejudgement_id: int) -> None:
+    rejudging.apply(Rejudgement.objects.get(pk=rejudgement_id))
