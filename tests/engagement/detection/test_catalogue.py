@@ -32,7 +32,7 @@ BROWSERS = {
     "Chrome on Android": f"{K} {BLINK} Chrome/156.0.0.0 Mobile Safari/537.36",
     "Samsung Internet": f"{K} {BLINK} SamsungBrowser/28.0 Chrome/130.0 Mobile Safari/537.36",
     "DuckDuckGo on iOS": f"{IPHONE} Version/18.3 Mobile/15E148 DuckDuckGo/7 Safari/605.1.15",
-    "DuckDuckGo on Android": f"Mozilla/5.0 (Linux; Android 10) {BLINK} Chrome/156.0.0.0 Mobile DuckDuckGo/5 Safari/537.36",
+    "DuckDuckGo on Android": f"Mozilla/5.0 (Linux; Android 10) {BLINK} Chrome/156.0 Mobile DuckDuckGo/5 Safari/537.36",
     "Vivaldi": f"{WINDOWS} Chrome/156.0.0.0 Safari/537.36 Vivaldi/7.1",
     "Yandex": f"{WINDOWS} Chrome/154.0.0.0 YaBrowser/25.10.0.0 Safari/537.36",
     "UC Browser": "Mozilla/5.0 (Linux; U; Android 12; en-US; RMX3085 Build/SP1A.210812.016) "
