@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from crontask import cron
 from django.tasks import task
 
-from unsubscribe import settling
+from unsubscribe import bursts, settling
+
+logger = logging.getLogger(__name__)
 
 
 @cron("* * * * *")
@@ -20,3 +24,13 @@ def settle() -> int:
 def settle_late() -> int:
     """The same for windows that closed while nobody looked."""
     return settling.sweep(is_late=True).reinstated_count
+
+
+@cron("*/10 * * * *")
+@task
+def watch_bursts() -> int:
+    """Say in the log which mailings wait for an operator's decision; return how many."""
+    found = bursts.alarms()
+    for alarm in found:
+        logger.warning("mailing %s has %s opt-outs that look like a scan: see the admin", alarm.mailing, alarm.count)
+    return len(found)

@@ -47,7 +47,8 @@ BEGIN
     ELSIF wanted_state <> 'out' THEN
         IF was_state = wanted_state THEN RETURN NULL; END IF;
     ELSIF was_state = 'out' THEN
-        IF present.settles_at IS NULL OR present.settles_at <= clock_timestamp() THEN RETURN NULL; END IF;
+        IF present.settles_at IS NULL THEN RETURN NULL; END IF;
+        IF present.settles_at <= clock_timestamp() AND the_source <> 'admin' THEN RETURN NULL; END IF;
         IF settling_at IS NOT NULL AND EXISTS (
             SELECT FROM preferences_preferencechange
             WHERE recipient_id = the_recipient AND topic_id = the_topic AND channel = the_channel AND state = 'out'
