@@ -21,6 +21,8 @@ _PHONE_AGENT = (
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Mobile Safari/537.36"
 )
 
+_PATIENCE = 15_000  # milliseconds after which something is broken
+
 
 class Window(StrEnum):
     """How a browser shows itself."""
@@ -62,6 +64,7 @@ class Browsers:
             if kind is Window.TABS:
                 await stack.enter_async_context(self._tabs)
             context = self._free[kind].pop() if self._free[kind] else await self._new(kind)
+            context.set_default_timeout(_PATIENCE)
             await context.set_extra_http_headers(network)
             kept = 1 if kind is Window.TABS else 0  # Chromium ends with its last tab
             try:

@@ -17,8 +17,8 @@ class Network(StrEnum):
     MAIL_SECURITY = "browser isolation"
 
 
-# Who announces them, as of 2026: Exchange Online Protection (Microsoft 365 endpoint sets 9 and 10); Hetzner (AS24940) and
-# OVH (AS16276); Comcast (AS7922) and Deutsche Telekom (AS3320); Zscaler (AS22616, AS62044); Proofpoint (AS22843, AS26211).
+# Who announces them, as of 2026: Exchange Online Protection (Microsoft 365 endpoint sets 9 and 10); Hetzner (AS24940)
+# and OVH (AS16276); Comcast (AS7922) and Deutsche Telekom (AS3320); Zscaler (AS22616, AS62044); Proofpoint (AS22843).
 RANGES = {
     Network.MAIL_FILTER: ("40.92.0.0/15", "52.100.0.0/14"),
     Network.DATA_CENTRE: ("88.198.0.0/16", "78.46.0.0/15", "135.181.0.0/16", "51.68.0.0/16", "51.75.0.0/16"),

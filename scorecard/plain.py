@@ -1,7 +1,7 @@
 """A page that judges nobody: one button, and a script that reports on DOMContentLoaded.
 
-Products that commit on a GET, by a script or by a button show pages like it. What a visitor does at it is its trace, and
-all that the models of other products see.
+Products that commit on a GET, by a script or by a button show pages like it. What a visitor does at it is its trace,
+and all that the models of other products see.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ _PAGE = """<!doctype html>
 <h1>Unsubscribe from News</h1>
 <form method=post action="/u/{name}/confirm" data-choice><button name=choice value=leave>Unsubscribe</button></form>
 </main>
-<script>addEventListener('DOMContentLoaded', () => fetch('/u/{name}/ran', {{method: 'POST', keepalive: true}}))</script>
+<script>
+addEventListener('DOMContentLoaded', async () => {{
+  const response = await fetch('/u/{name}/ran', {{ method: 'POST', keepalive: true }})
+  await response.text() // read to the end, or programs wait for it in vain
+}})
+</script>
 </body></html>
 """
-_DONE = (
-    "<!doctype html><html lang=en><title>Done</title><body><main role=status>You are unsubscribed</main></body></html>"
-)
+_DONE = "<!doctype html><html lang=en><title>Done</title><body><main role=status>You are unsubscribed</main></html>"
 
 
 class PlainSite:
@@ -62,7 +65,7 @@ def serving() -> Iterator[PlainSite]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def answer(self) -> None:
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             content = site.answer(self.command, self.path).encode()
             self.send_response(200)
@@ -73,7 +76,7 @@ def serving() -> Iterator[PlainSite]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_HEAD = do_POST = answer
+        do_GET = do_HEAD = do_POST  # noqa: N815 (the names that http.server calls)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -83,6 +86,8 @@ def serving() -> Iterator[PlainSite]:
         site = PlainSite(listener.server_port)
         thread = Thread(target=listener.serve_forever)
         thread.start()
-        yield site
-        listener.shutdown()
-        thread.join()
+        try:
+            yield site
+        finally:
+            listener.shutdown()
+            thread.join()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 from preferences.link_urls import url_of
 from preferences.links import Channel, Claims, LinkKey, Purpose, seal
@@ -36,8 +36,8 @@ JOIN preferences_recipient AS recipient ON recipient.id = subscription.recipient
 WHERE subscription.state = 'out'
 """
 _SEEN = """
-SELECT kind, answer, verdict, score, array(SELECT item->>'name' FROM jsonb_array_elements(signals) AS item)
-FROM engagement_interaction WHERE mailing = %s ORDER BY occurred_at, id
+SELECT mailing, kind, answer, verdict, score, array(SELECT item->>'name' FROM jsonb_array_elements(signals) AS item)
+FROM engagement_interaction ORDER BY occurred_at, id
 """
 
 
@@ -84,9 +84,14 @@ class World:
     def are_out(self) -> set[str]:
         return {address for (address,) in self.farewell.query(_OUT)}
 
-    def seen(self, mailing: str) -> list[tuple[Any, ...]]:
-        """What the server recorded about a mailing: kind, answer, verdict, score and the signals' names."""
-        return [tuple(row) for row in self.farewell.query(_SEEN, mailing)]
+    def seen(self) -> dict[str, str]:
+        """What the server recorded about each mailing's visits, in words, once for those that are alike."""
+        visits: dict[str, list[str]] = defaultdict(list)
+        for mailing, kind, answer, verdict, score, signals in self.farewell.query(_SEEN):
+            words = f"{kind} {verdict} {score}, {answer}: {', '.join(signals) or 'nothing'}"
+            if words not in visits[mailing]:
+                visits[mailing].append(words)
+        return {mailing: "; ".join(words) for mailing, words in visits.items()}
 
 
 @contextmanager

@@ -1,0 +1,243 @@
+"""Robots that drive a browser: stock, disguised, and hidden as well as the field knows how.
+
+`navigator.webdriver` is true in a window that is driven or disguised; a window of `stealth` differs from a person's in
+nothing. None of them knows our page: they act at once and alike on every page, and never wait for its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import CDPSession, Page
+
+from scorecard.browsers import Window
+from scorecard.http_robots import ROBOTS, open_all
+from scorecard.visits import Visit
+
+STEALTH = Window.DESKTOP
+_AHEAD = 40_000  # milliseconds by which capture engines move the page's clock
+_LEAVE = "[data-choice] [value=leave]"
+COLLEAGUES = 4  # whose links a gateway opens in a browser; fifty would take the run too long
+
+
+@asynccontextmanager
+async def loaded(visit: Visit, kind: Window, link: str = "") -> AsyncIterator[Page]:
+    """Load the link by its address, as programs do, and stay until nothing moves on the network."""
+    async with visit.browsers.window(kind, visit.network) as window:
+        page = await window.new_page()
+        await page.goto(link or visit.mail.leave, wait_until="load")
+        yield page
+        await page.wait_for_load_state("networkidle")
+
+
+async def act_at_once(page: Page) -> None:
+    """What a capture engine does on a page: the pointer on two spots, a turn of the wheel, PageDown, with no pause."""
+    session = await page.context.new_cdp_session(page)
+    await asyncio.gather(
+        *(_mouse(session, "mouseMoved", x, y) for x, y in ((80, 90), (320, 260))),
+        _mouse(session, "mouseWheel", 320, 260, deltaX=0, deltaY=400),
+        *(_key(session, kind, "PageDown", 34) for kind in ("rawKeyDown", "keyUp")),
+    )
+
+
+async def _mouse(session: CDPSession, kind: str, x: int, y: int, **more: object) -> None:
+    await session.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more})
+
+
+async def _key(session: CDPSession, kind: str, name: str, code: int) -> None:
+    key = {"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code}
+    await session.send("Input.dispatchKeyEvent", key)
+
+
+# Loading the page
+
+
+@ROBOTS.enter("stock automation", shows="webdriver, HeadlessChrome")
+async def stock(visit: Visit) -> None:
+    async with loaded(visit, Window.DRIVEN):
+        pass
+
+
+@ROBOTS.enter("disguised automation", shows="webdriver")
+async def disguised(visit: Visit) -> None:
+    async with loaded(visit, Window.DISGUISED):
+        pass
+
+
+@ROBOTS.enter("stealth, loads only")
+async def stealth(visit: Visit) -> None:
+    async with loaded(visit, STEALTH):
+        pass
+
+
+@ROBOTS.enter("stealth, in a frame", shows="a frame", is_quick=False)
+async def framed(visit: Visit) -> None:
+    frame = visit.webmail.page(f'<iframe src="{visit.mail.leave}" width=800 height=600></iframe>')
+    async with loaded(visit, STEALTH, frame):
+        pass
+
+
+@ROBOTS.enter("webmail that prefetches", shows="Sec-Purpose")
+async def prefetch(visit: Visit) -> None:
+    await _speculate(visit, "prefetch")
+
+
+@ROBOTS.enter("webmail that prerenders", shows="Sec-Purpose", is_quick=False)
+async def prerender(visit: Visit) -> None:
+    await _speculate(visit, "prerender")
+
+
+async def _speculate(visit: Visit, action: str) -> None:
+    rule = f'{{"source": "list", "urls": ["{visit.mail.leave}"], "eagerness": "immediate"}}'
+    mail = visit.webmail.page(f'<script type=speculationrules>{{"{action}": [{rule}]}}</script>')
+    async with loaded(visit, STEALTH, mail):
+        pass
+
+
+# Acting on it like a capture engine
+
+
+@ROBOTS.enter("stealth, pointer, wheel and key at once", shows="a key that no finger held")
+async def capture(visit: Visit) -> None:
+    async with loaded(visit, STEALTH) as page:
+        await act_at_once(page)
+
+
+@ROBOTS.enter("stealth, clock ahead", shows="a clock that jumps")
+async def clock_ahead(visit: Visit) -> None:
+    """The page's clock is moved once the page has loaded, and what waits for it runs; then input at once."""
+    async with visit.browsers.window(STEALTH, visit.network) as window:
+        page = await window.new_page()
+        await page.clock.install()
+        await page.goto(visit.mail.leave, wait_until="load")
+        await page.clock.fast_forward(_AHEAD)
+        await act_at_once(page)
+        await page.wait_for_load_state("networkidle")
+
+
+@ROBOTS.enter("stealth, virtual time", shows="a clock ahead of ours", is_quick=False)
+async def virtual_time(visit: Visit) -> None:
+    """Headless Chromium's virtual time: the page's clock runs as fast as the machine can."""
+    async with visit.browsers.window(STEALTH, visit.network) as window:
+        page = await window.new_page()
+        session = await window.new_cdp_session(page)
+        spent = asyncio.Event()
+        session.once("Emulation.virtualTimeBudgetExpired", lambda _: spent.set())
+        await page.goto("about:blank")
+        policy = {"policy": "pauseIfNetworkFetchesPending", "budget": _AHEAD}
+        await session.send("Emulation.setVirtualTimePolicy", policy)
+        await page.goto(visit.mail.leave, wait_until="commit")
+        async with asyncio.timeout(20):
+            await spent.wait()
+
+
+# Opening the other links too
+
+
+@ROBOTS.enter("stealth, all links, hidden one first", shows="the hidden link")
+async def hidden_first(visit: Visit) -> None:
+    await open_all(visit, visit.mail)
+    await _open_in_browser(visit, visit.mail.hidden, visit.mail.preferences, visit.mail.leave)
+
+
+@ROBOTS.enter("stealth, all links, hidden one last", shows="the hidden link")
+async def hidden_last(visit: Visit) -> None:
+    await _open_in_browser(visit, visit.mail.leave, visit.mail.preferences, visit.mail.hidden)
+
+
+@ROBOTS.enter("stealth, all links but the hidden one", shows="three links within seconds", is_quick=False)
+async def without_hidden(visit: Visit) -> None:
+    await _open_in_browser(visit, visit.mail.leave, visit.mail.preferences, visit.mail.header)
+
+
+async def _open_in_browser(visit: Visit, *links: str) -> None:
+    async with visit.browsers.window(STEALTH, visit.network) as window:
+        page = await window.new_page()
+        for link in links:
+            await page.goto(link, wait_until="load")
+        await page.wait_for_load_state("networkidle")
+
+
+# Pressing
+
+
+@ROBOTS.enter("script that submits the form", shows="webdriver")
+async def submit_by_script(visit: Visit) -> None:
+    async with loaded(visit, Window.DRIVEN) as page:
+        await _leaving(page, "document.querySelector('[data-choice]').submit()")
+
+
+@ROBOTS.enter("script that requests a submit", shows="webdriver", is_quick=False)
+async def request_submit(visit: Visit) -> None:
+    async with loaded(visit, Window.DISGUISED) as page:
+        await _leaving(page, f"(b => b.form.requestSubmit(b))(document.querySelector('{_LEAVE}'))")
+
+
+@ROBOTS.enter("script that clicks the button", shows="webdriver")
+async def click_by_script(visit: Visit) -> None:
+    async with loaded(visit, Window.DRIVEN) as page:
+        await _leaving(page, f"document.querySelector('{_LEAVE}').click()")
+
+
+@ROBOTS.enter("stealth, script clicks the button", shows="a click that no hand made")
+async def stealth_click_by_script(visit: Visit) -> None:
+    async with loaded(visit, STEALTH) as page:
+        await _leaving(page, f"document.querySelector('{_LEAVE}').click()")
+
+
+@ROBOTS.enter("driven press of the button", shows="webdriver")
+async def press(visit: Visit) -> None:
+    async with loaded(visit, Window.DISGUISED) as page:
+        await _press_at_once(page)
+
+
+@ROBOTS.enter("stealth, press of the button", shows="a button that no finger held", is_quick=False)
+async def stealth_press(visit: Visit) -> None:
+    async with loaded(visit, STEALTH) as page:
+        await _press_at_once(page)
+
+
+async def _leaving(page: Page, script: str) -> None:
+    """Run a script that leaves the page; it does not ask whether the button can be seen."""
+    await page.wait_for_load_state("networkidle")
+    async with page.expect_navigation(wait_until="load"):
+        await page.evaluate(script)
+
+
+async def _press_at_once(page: Page) -> None:
+    """A click by the browser's protocol: the pointer jumps there, and the button goes down and up at once."""
+    await page.wait_for_load_state("networkidle")
+    button = page.locator(_LEAVE)
+    if await button.is_visible():
+        async with page.expect_navigation(wait_until="load"):
+            await button.click(no_wait_after=True)
+
+
+# Among what a person does
+
+
+@ROBOTS.enter("stealth, clicks in a mail page")
+async def click_in_mail(visit: Visit) -> None:
+    """Renders the mail on another site and clicks its link there, as one that knows how to."""
+    async with visit.browsers.window(STEALTH, visit.network) as window:
+        mail = await window.new_page()
+        await mail.goto(visit.webmail.mail(visit.mail.leave))
+        async with window.expect_page() as opened:
+            await mail.get_by_role("link", name="leave").click()
+        page = await opened.value
+        await page.wait_for_load_state("networkidle")
+
+
+@ROBOTS.enter("gateway: browser for 4 of 50", shows="many recipients", recipients=50)
+async def browse_for_some(visit: Visit) -> None:
+    """Opens every mail's links by HTTP, and those of some in a browser that hides well, all from one address."""
+
+    async def browse(number: int) -> None:
+        async with loaded(visit, STEALTH, visit.mails[number].leave):
+            pass
+
+    await asyncio.gather(*(browse(number) for number in range(COLLEAGUES)))
+    for mail in visit.mails[COLLEAGUES:]:
+        await open_all(visit, mail)

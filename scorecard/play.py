@@ -1,0 +1,39 @@
+"""One whole run, from starting the server to what is known afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scorecard.browsers import Browsers
+from scorecard.run import Run
+from scorecard.visits import Result, Visitor
+from scorecard.world import set_up
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The results, and what the server recorded, by mailing."""
+
+    results: list[Result]
+    visits: int
+    records: dict[str, str]
+
+    def seen(self, result: Result) -> str:
+        return self.records.get(result.mailing, "")
+
+
+async def play(
+    chromium: str,
+    visitors: Sequence[Visitor],
+    *,
+    is_quick: bool,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Played:
+    """Send the visitors to all models. Raises what a visitor met, with the visitor's name as a note."""
+    with set_up() as world:
+        async with Browsers.started(chromium) as browsers:
+            run = Run(world, browsers, visitors, is_quick, tell)
+            await run.visit_all()
+        results = run.results()
+        return Played(results, run.visits, world.seen())
