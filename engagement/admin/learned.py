@@ -46,6 +46,18 @@ class LearnedFilter(FormFilter):
         return queryset.filter(**{row.kind: row.value}) if row else queryset.none()
 
 
+class StandingFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [("in_force", "In force"), ("refused", "Refused")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        states = {"in_force": False, "refused": True}
+        return queryset.filter(is_refused=states[value]) if (value := self.value()) in states else queryset
+
+
 @admin.register(Learned)
 class LearnedAdmin(LookOnlyAdmin[Learned]):
     """What is learned is never written by hand: it is refused, or used again."""
@@ -56,8 +68,7 @@ class LearnedAdmin(LookOnlyAdmin[Learned]):
     )
     list_title = "Learned robots"
     list_display = ["value", "kind", "told", "standing", "learned_at", "visits"]
-    list_filter = ["kind", ("is_refused", admin.BooleanFieldListFilter)]
-    search_fields = ["value"]
+    list_filter = ["kind", StandingFilter]
     actions = ["refuse", "use_again"]  # type: ignore[assignment]
     readonly_fields = ["value", "kind", "told", "standing", "learned_at", "visits", "shown_evidence"]
 

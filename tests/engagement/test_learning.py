@@ -372,7 +372,7 @@ def test_who_may_only_look_cannot_decide(client: Client) -> None:
     bob.user_permissions.add(Permission.objects.get(codename="view_learned"))
     client.force_login(bob)
     row = make_learned()
-    assert "Refuse" not in page(client, LEARNED)
+    assert "Refuse: not a robot" not in page(client, LEARNED)
     decide(client, "refuse", row)
     row.refresh_from_db()
     assert not row.is_refused
@@ -387,7 +387,9 @@ def test_a_learned_robot_is_looked_at_and_never_edited(admin_client: Client) -> 
     assert admin_client.post(f"{LEARNED}add/", {}).status_code == 403
 
 
-@pytest.mark.parametrize(("query", "count"), [("", 3), ("kind__exact=agent", 2), ("is_refused__exact=1", 1)])
+@pytest.mark.parametrize(
+    ("query", "count"), [("", 3), ("kind__exact=agent", 2), ("state=refused", 1), ("state=in_force", 2), ("state=x", 3)]
+)
 def test_learned_robots_are_filtered(admin_client: Client, query: str, count: int) -> None:
     make_learned()
     make_learned(value="Other", is_refused=True)

@@ -28,6 +28,7 @@ from preferences.models import Brand, PreferenceChange, Source, Subscription
 from tests.commands import run
 from tests.engagement.makers import NOON, make_interaction
 from tests.engagement.test_admin import assert_strict, page
+from tests.engagement.test_explain import documented
 from tests.makers import make_brand, make_cause, make_key, make_recipient, make_token, make_topic
 
 CHROME = (
@@ -326,6 +327,7 @@ def test_the_command_applies(brand: Brand) -> None:
     make_old(make_brand(), 1)
     result = run("rejudge", *SINCE, "--brand", "demo", "--apply", "--json")
     told = json.loads(result.out)
+    assert set(told) == documented("## rejudge")
     assert (told["state"], told["brand"], told["seen"], told["changed"]) == ("applied", "demo", 1, 1)
     assert [verdict for verdict, *_ in table()] == ["machine", "unsure"]
     assert Rejudgement.objects.get().actor == "rejudge"

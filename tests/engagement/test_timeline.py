@@ -250,6 +250,7 @@ class TestPage:
         html = page(admin_client, f"/admin/engagement/interaction/{row.pk}/change/")
         assert_strict(html)
         assert 'role="img" aria-labelledby="fw-line-title fw-line-desc"' in html
+        assert "<strong>Ran the page&#x27;s script, is out</strong> (this one), Visitor B" in html
 
     def test_the_recipients_page_and_the_ledger_lead_to_it(self, admin_client: Client) -> None:
         _, recipient = self.story()
