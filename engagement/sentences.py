@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from engagement.explaining import Explanation, Message, TopicNow
 from engagement.timeline import Mark, Timeline, answer_words, kind_words
+from preferences.feed import utc
 from preferences.models import Source, State
 from preferences.models.recipients import SuppressionReason
 
@@ -90,19 +92,17 @@ def _change(change: dict[str, Any]) -> Iterator[str]:
     yield f"  {change['changed_at']}  {_what(change)}: {Source(change['source']).label}{mailing}{actor}; {standing}."
     if change["reason"]:
         yield f"    Reason: {change['reason']}"
-    yield from _evidence(change["source"], change["evidence"])
+    yield from _evidence(change["evidence"])
 
 
 def _what(change: dict[str, Any]) -> str:
     if change["topic"] is None:
         return f"{change['brand']}, everything: " + ("never to be sent" if change["state"] == "out" else "lifted")
-    name = f"{change['brand']}/{change['topic']}"
-    if change["source"] == Source.REINSTATEMENT:
-        return f"{name}: put back ({State(change['state']).label}), because a robot had ended it"
-    return f"{name}: {State(change['state']).label}"
+    put_back = "put back, " if change["source"] == Source.REINSTATEMENT else ""
+    return f"{change['brand']}/{change['topic']}: {put_back}{State(change['state']).label}"
 
 
-def _evidence(source: str, evidence: dict[str, Any]) -> Iterator[str]:
+def _evidence(evidence: dict[str, Any]) -> Iterator[str]:
     rest = dict(evidence)
     signals, verdict, score = rest.pop("signals", None), rest.pop("verdict", None), rest.pop("score", None)
     if verdict is not None:
@@ -111,7 +111,11 @@ def _evidence(source: str, evidence: dict[str, Any]) -> Iterator[str]:
         yield "    The evidence:"
     yield from _signals(signals)
     if refuted := rest.pop("refuted", None):
-        yield f"    It takes back {_listed('change', refuted)}{_cited(rest.pop('visits', None))}."
+        visits = rest.pop("interactions", None)
+        cited = f", on what {_listed('interaction', visits)} showed" if visits else ""
+        yield f"    It takes back {_listed('change', refuted)}{cited}."
+    if isinstance(at := rest.get("at"), float):
+        rest["at"] = utc(datetime.fromtimestamp(at, UTC))
     known = {name: value for name, value in rest.items() if value not in (None, "", [], {})}
     if known:
         yield "    Evidence: " + ", ".join(f"{name} {value}" for name, value in known.items())
@@ -120,17 +124,6 @@ def _evidence(source: str, evidence: dict[str, Any]) -> Iterator[str]:
 def _listed(noun: str, numbers: object) -> str:
     texts = [str(number) for number in numbers] if isinstance(numbers, list) else [str(numbers)]
     return f"{noun}{'' if len(texts) == 1 else 's'} {', '.join(texts)}"
-
-
-def _cited(visits: object) -> str:
-    """The visits that a reinstatement rests on: ids, or objects or lists of an id and a moment."""
-    texts = [_told_visit(row) for row in visits] if isinstance(visits, list) else []
-    return f", on what {'a visit' if len(texts) == 1 else 'visits'} showed ({'; '.join(texts)})" if texts else ""
-
-
-def _told_visit(row: object) -> str:
-    values = list(row.values()) if isinstance(row, dict) else row if isinstance(row, list) else [row]
-    return " at ".join(str(value) for value in sorted(values, key=lambda value: isinstance(value, str)))
 
 
 def _judged(verdict: str, score: object, signals: object) -> str:

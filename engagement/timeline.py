@@ -176,7 +176,7 @@ def _change_words(change: Mapping[str, Any]) -> tuple[str, str, str]:
     if topic is None:
         return ("suppressed", "down", "Suppressed: nothing is sent") if is_out else ("lifted", "up", "Not suppressed")
     if source == Source.REINSTATEMENT:
-        return "reinstated", "up", f"Put back {topic}: a robot had ended it"
+        return "reinstated", "up", f"Put back {topic}"
     if is_out:
         was_out = change["replaced"].get("state") == State.OUT
         return ("left", "down", f"Confirmed leaving {topic}, for good" if was_out else f"Left {topic}")

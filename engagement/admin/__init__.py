@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from engagement.admin.interactions import InteractionAdmin
+from engagement.admin.knowledge import MailHostAdmin
 from engagement.admin.learned import LearnedAdmin
 from engagement.admin.mailings import MailingAdmin, RecordingGapAdmin
 from engagement.admin.rejudgements import RejudgementAdmin
 
-__all__ = ["InteractionAdmin", "LearnedAdmin", "MailingAdmin", "RecordingGapAdmin", "RejudgementAdmin"]
+__all__ = [
+    "InteractionAdmin",
+    "LearnedAdmin",
+    "MailHostAdmin",
+    "MailingAdmin",
+    "RecordingGapAdmin",
+    "RejudgementAdmin",
+]

@@ -154,20 +154,20 @@ def test_a_mail_of_unknown_sending_is_told_from_the_first_visit(alice: Recipient
 
 def test_a_reinstatement_reads_like_a_sentence_with_its_reasons(alice: Recipient, news: Topic) -> None:
     [change] = alice.opt_out(news.id, make_cause(Source.ARRIVAL)).change_ids
-    evidence = {"refuted": [change], "signals": [PROOF], "visits": [{"id": 5, "at": "2026-11-03T12:00:00Z"}]}
-    alice.undo_opt_out(news.id, make_cause(Source.REINSTATEMENT, evidence=evidence))
+    evidence = {"refuted": [change], "signals": [PROOF], "interactions": [5, 7]}
+    alice.undo_opt_out(news.id, make_cause(Source.REINSTATEMENT, evidence=evidence, reason="A robot had ended it."))
     text = told()
     for words in (
-        "demo/news: put back (as the topic's default), because a robot had ended it: reinstatement, mailing",
+        "demo/news: put back, as the topic's default: reinstatement, mailing 2026-11; final.\n    Reason: A robot had",
         "    The evidence:\n      proof  Followed the hidden link.\n",
-        f"    It takes back change {change}, on what a visit showed (5 at 2026-11-03T12:00:00Z).\n",
+        f"    It takes back change {change}, on what interactions 5, 7 showed.\n",
     ):
         assert words in text
 
 
 def test_what_is_not_known_is_not_told(alice: Recipient, news: Topic) -> None:
-    alice.opt_out(news.id, make_cause(evidence={"network": "", "visit": None, "send_age": 0, "visitor": "ab"}))
-    assert "    Evidence: visitor ab, send_age 0\n" in f"{told()}\n"
+    alice.opt_out(news.id, make_cause(evidence={"network": "", "visit": None, "send_age": 0, "at": 1.5}))
+    assert "    Evidence: at 1970-01-01T00:00:01.500000Z, send_age 0\n" in f"{told()}\n"
 
 
 def test_evidence_of_any_form_is_told(alice: Recipient, news: Topic) -> None:

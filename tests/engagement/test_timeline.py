@@ -96,7 +96,7 @@ def test_a_reinstatement_is_nobodys_visit() -> None:
         (
             {"state": "default", "source": "reinstatement"},
             "reinstated",
-            "Put back news: a robot had ended it, through reinstatement",
+            "Put back news, through reinstatement",
         ),
         ({"topic": None}, "suppressed", "Suppressed: nothing is sent, through arrival at the page"),
         ({"topic": None, "state": "default"}, "lifted", "Not suppressed, through arrival at the page"),
