@@ -90,12 +90,13 @@ class Visit:
         program = program_of(self.sighting.request_facts.agent)
         return self.link.recipient.standing(entry.id if entry else None, visitor=self._visitor.hex(), program=program)
 
-    def leave_by_arrival(self, verdict: Verdict) -> bool:
-        """Opt out, provisionally. Not whoever chose to stay after this mail was sent: for them an arrival alone at its
-        link is no clear wish any more; a press is."""
+    def leave_by_arrival(self, verdict: Verdict) -> int | None:
+        """Opt out, provisionally; return the change, None when nothing changed. Not whoever chose to stay after this
+        mail was sent: for them an arrival alone at its link is no clear wish any more; a press is."""
         cause = self.cause(Source.ARRIVAL, verdict, is_provisional=True)
         sent_at = datetime.fromtimestamp(min(self.link.claims.sent_at, _LATEST_MOMENT), UTC)
-        return self.link.recipient.opt_out(self.link.topic_id(), cause, unless_back_since=sent_at).has_changed
+        outcome = self.link.recipient.opt_out(self.link.topic_id(), cause, unless_back_since=sent_at)
+        return outcome.change_ids[0] if outcome.has_changed else None
 
     def take_back_arrival(self) -> bool:
         """Put back the opt-out that this very page view made by arriving: the hand was on "keep" all the while."""

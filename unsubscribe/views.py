@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -12,7 +12,7 @@ from engagement.detection import PageFacts, Value, may_commit
 from engagement.models import Kind
 from preferences.models import Source
 from preferences.pages import answer_preferences
-from unsubscribe import nonces, pages
+from unsubscribe import nonces, notices, pages
 from unsubscribe.bodies import read_body, read_form, read_page, read_report
 from unsubscribe.doors import Visit
 from unsubscribe.nonces import NonceKind
@@ -49,8 +49,10 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit.take(nonce)
     facts, verdict = visit.judge(PageFacts.from_json(report.get("page")))
     may_leave = nonce is not None and may_commit(visit.link.brand.policy, facts, verdict)
-    has_left = may_leave and visit.leave_by_arrival(verdict)
-    answer = "done" if has_left or (nonce and visit.standing().is_out_for_visitor) else "ask"
+    change_id = visit.leave_by_arrival(verdict) if may_leave else None
+    if change_id and visit.link.brand.sends_notice:
+        notices.announce(change_id)
+    answer = "done" if change_id or (nonce and visit.standing().is_out_for_visitor) else "ask"
     visit.record(Kind.ARRIVE, answer, verdict, facts)
     return JsonResponse({"answer": answer} | ({"undo": _undo_pass(visit)} if answer == "done" else {}))
 
@@ -83,12 +85,15 @@ def _keep(request: HttpRequest, visit: Visit) -> HttpResponse:
     return _page(request, visit, "kept")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def undo(request: HttpRequest, door: str, token: str) -> HttpResponse:
-    """One click back, from a page that has just said "you have left". From anywhere else it is one press more:
-    a robot that submits every form of a page must not subscribe anyone either."""
+    """One click back, from a page that has just said "you have left". From anywhere else, as from a mail, it is one
+    press more: a robot that opens links and submits forms must not subscribe anyone either."""
     visit = Visit.open(request, door, token)
-    nonce = nonces.open_nonce(NonceKind.UNDO, read_form(request).get("nonce"), token)
+    fields = read_form(request) if request.method == "POST" else QueryDict("")
+    if fields.get("choice") == "stay":
+        return _page(request, visit, "done", already=True, nonce=_undo_pass(visit))
+    nonce = nonces.open_nonce(NonceKind.UNDO, fields.get("nonce"), token)
     if nonce is None:
         return _page(request, visit, "come_back", nonce=_undo_pass(visit))
     visit.take(nonce)
