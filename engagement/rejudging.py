@@ -19,7 +19,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from engagement.detection import RULES_VERSION, Facts, Verdict, assess, may_commit
+from engagement.detection import RULES_VERSION, Context, Facts, Verdict, assess, may_commit
 from engagement.learning import learned
 from engagement.models import Interaction, Kind, Rejudgement
 from engagement.rows import signals_json
@@ -222,6 +222,16 @@ def _new_fields(judged: Judged, now: datetime) -> dict[str, Any]:
         "signals": signals_json(verdict),
         "rules": RULES_VERSION,
         "before": {"rules": row.rules, "verdict": row.verdict, "score": row.score, "at": now.isoformat()},
-        # The first rules did not keep the context. What their signals told of it would go with them.
-        "known": {} if "context" in row.facts else {"context": asdict(judged.facts.context)},
+        "known": _unkept(judged),
     }
+
+
+_NO_CONTEXT = asdict(Context())
+
+
+def _unkept(judged: Judged) -> dict[str, Any]:
+    """The first rules did not keep the context. What their signals told of it would go with them."""
+    if "context" in judged.row.facts or judged.facts.context == Context():
+        return {}
+    known = {name: value for name, value in asdict(judged.facts.context).items() if value != _NO_CONTEXT[name]}
+    return {"context": known}

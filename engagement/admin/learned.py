@@ -67,7 +67,7 @@ class LearnedAdmin(LookOnlyAdmin[Learned]):
         "for robots from then on. Each will be listed here with its evidence, and can be refused."
     )
     list_title = "Learned robots"
-    list_display = ["value", "kind", "told", "standing", "learned_at", "visits"]
+    list_display = ["named", "told", "standing", "visits"]
     list_filter = ["kind", StandingFilter]
     actions = ["refuse", "use_again"]  # type: ignore[assignment]
     readonly_fields = ["value", "kind", "told", "standing", "learned_at", "visits", "shown_evidence"]
@@ -92,6 +92,13 @@ class LearnedAdmin(LookOnlyAdmin[Learned]):
             self.log_change(request, row, "Refused" if is_refused else "Used again")
         done = "refused: their visits are judged without it" if is_refused else "used again"
         self.message_user(request, f"{len(rows)} {done}, in all processes within seconds.", messages.SUCCESS)
+
+    @admin.display(description="robot")
+    def named(self, row: Learned) -> SafeString:
+        when = date_format(timezone.localtime(row.learned_at), "j M Y")
+        return format_html(
+            '{} <span class="fw-aside">{}, learned on {}</span>', row.value, row.get_kind_display(), when
+        )
 
     @admin.display(description="evidence")
     def told(self, row: Learned) -> str:

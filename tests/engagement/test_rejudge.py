@@ -201,7 +201,7 @@ def test_applying_writes_the_verdict_and_keeps_the_one_before(brand: Brand) -> N
     assert new.signals[0]["name"] == "robot_agent"
     [before] = new.facts["before"]
     assert (before["verdict"], before["score"], before["rules"]) == ("unsure", 0, 1)
-    assert new.facts["request"] == old.facts["request"]
+    assert new.facts == {**old.facts, "before": [before]}
     assert row.state == "applied"
 
 
@@ -214,6 +214,14 @@ def test_applying_twice_changes_nothing(brand: Brand) -> None:
     rejudging.look_and_apply(row := make_run())
     assert table() == before
     assert (row.seen_count, row.changed_count) == (3, 0)
+
+
+def test_what_the_first_rules_saw_is_kept_when_their_reasons_go(brand: Brand) -> None:
+    make_old(brand, signals=[{**HIDDEN, "reason": "X opened the links of 4 recipients"}], agent=CHROME)
+    rejudging.apply(make_run())
+    [(*_, facts)] = table()
+    assert facts_of(Interaction.objects.get()).context.recipient_count == 4
+    assert set(facts["context"]) == {"own", "recipient_count"}
 
 
 def test_a_run_that_was_killed_is_finished_by_the_next(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
