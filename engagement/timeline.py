@@ -90,24 +90,29 @@ def timeline(visits: Iterable[Interaction], changes: Iterable[Mapping[str, Any]]
     """Put the interactions and the changes (as preferences.feed gives them) of one message on one line."""
     rows = list(visits)
     steps = sorted([*map(visit_step, rows), *map(change_step, changes)], key=lambda step: (step.at, step.is_change))
-    keys = {step.visitor: step.place for step in steps if step.visitor and not step.is_change}
-    first_seen = list(dict.fromkeys(step.visitor for step in steps if step.visitor in keys))
-    lane_of = {visitor: min(index, MOST_LANES) for index, visitor in enumerate(first_seen)}
-    lanes = [Lane(_letter(index), f"Visitor {_letter(index)}, {keys[visitor]}") for index, visitor in _named(lane_of)]
-    if len(first_seen) > MOST_LANES:
-        lanes.append(Lane("+", f"{len(first_seen) - MOST_LANES} more visitors"))
+    places = {step.visitor: step.place for step in reversed(steps) if step.visitor and not step.is_change}
+    named, others = _visitors(steps, places)
+    lane_of = {visitor: index for index, visitor in enumerate(named)} | dict.fromkeys(others, len(named))
+    lanes = [
+        Lane(ascii_uppercase[index], f"Visitor {ascii_uppercase[index]}, {places[visitor]}")
+        for index, visitor in enumerate(named)
+    ]
+    if others:
+        lanes.append(Lane("+", f"{len(others)} more visitors"))
     if any(step.visitor not in lane_of for step in steps):
         lanes.append(Lane("", "Without a visit"))
     last = len(lanes) - 1
     return Timeline(_sendings(rows), tuple(lanes), tuple(_marks(steps, lane_of, last)))
 
 
-def _named(lane_of: Mapping[str, int]) -> Iterator[tuple[int, str]]:
-    return ((index, visitor) for visitor, index in lane_of.items() if index < MOST_LANES)
-
-
-def _letter(index: int) -> str:
-    return ascii_uppercase[index]
+def _visitors(steps: Sequence[Step], known: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The visitors with a lane of their own and the others, as they came. Whoever changed something, or was a person,
+    goes before the many addresses of a scanner."""
+    in_order = list(dict.fromkeys(step.visitor for step in steps if step.visitor in known))
+    first = {step.visitor for step in steps if step.is_change or step.verdict == "human"}
+    chosen = set(sorted(in_order, key=lambda visitor: visitor not in first)[:MOST_LANES])
+    named = [visitor for visitor in in_order if visitor in chosen]
+    return named, [visitor for visitor in in_order if visitor not in chosen]
 
 
 def _marks(steps: Sequence[Step], lane_of: Mapping[str, int], rest: int) -> Iterator[Mark]:

@@ -148,6 +148,12 @@ def test_many_visitors_share_the_last_lane() -> None:
     assert line.marks[-1].lane == MOST_LANES
 
 
+def test_a_person_has_a_lane_among_many_scanners() -> None:
+    scans = [make_visit(number, number) for number in range(20)]
+    line = timeline([*scans, make_visit(18_000, 99, verdict="human")], [make_change(50, evidence={"visitor": "13"})])
+    assert [line.lanes[mark.lane].letter for mark in line.marks] == [*"ABCDE", "+", "F", "F", "G"]
+
+
 def test_nobody_and_nothing_is_an_empty_line() -> None:
     assert timeline([], []) == Timeline((), (), ())
 
