@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.load import NO_WRK, WRK, BenchError
 from bench.report import Line, say, table
 
-PARTS = ("landing", "commits", "memory", "minting", "recorder")
+PARTS = ("landing", "commits", "detection", "memory", "minting", "recorder")
 
 
 def main() -> int:
@@ -28,11 +28,12 @@ def main() -> int:
 
     say("preparing the database")
     stage = set_stage(options.threads, is_quick=options.quick)
-    from bench import commits, landing, memory, minting, recording
+    from bench import commits, detecting, landing, memory, minting, recording
 
     modules = {
         "landing": landing,
         "commits": commits,
+        "detection": detecting,
         "memory": memory,
         "minting": minting,
         "recorder": recording,

@@ -78,7 +78,8 @@ def _report(token: str) -> str:
     from unsubscribe import nonces
 
     page = {"webdriver": False, "framed": False, "prerendered": False, "visible": True, "focused": True}
-    presence = {"spots": 1, "touches": 0, "keys": 0, "scrolls": 0, "untrusted": 0}
+    page |= {"styled": True, "elapsed": 120}
+    presence = {"spots": 1, "span": 0, "touches": 0, "keys": 0, "scrolls": 0, "presses": 0, "untrusted": 0}
     nonce = nonces.seal(nonces.NonceKind.VISIT, nonces.new_visit(), token)
     return json.dumps({"nonce": nonce, "page": {**page, "presence": presence}}, separators=(",", ":"))
 
@@ -89,4 +90,5 @@ def _post(path: str, agent: str, headers: str, body: str) -> bytes:
 
 
 def _headers(agent: str) -> str:
-    return _COMMON.format(agent=agent, address=IPv4Address(_ADDRESSES + next(_numbers) % 2**24))
+    """Each in a /24 of its own: many of one organisation from one would be a scan."""
+    return _COMMON.format(agent=agent, address=IPv4Address(_ADDRESSES + next(_numbers) * 256 % 2**24))

@@ -14,6 +14,7 @@ from engagement.detection import Context, Trail
 from engagement.detection.browsers import family
 from engagement.detection.organisations import is_organisation
 from engagement.learning import learned
+from engagement.mail_hosts import gateway_of
 from engagement.models import Kind
 from preferences.prepared import fetch_all
 
@@ -126,6 +127,7 @@ def _context(seen: Seen, rows: list[tuple[Any, ...]]) -> Context:
         was_human=_is_known((row[1] for row in rows if row[0] == "person"), seen.agent),
         is_learned_agent=learned.is_agent(seen.agent),
         is_learned_network=learned.is_network(seen.network),
+        mail_gateway=gateway_of(seen.domain) if is_one else "",
     )
 
 

@@ -26,10 +26,10 @@ export function isHeld() {
 }
 
 /** Shows `waiting`, `ask` or `done`; anything else asks too and says that nothing could be saved. */
-export function show(answer, undo) {
+export function show({ answer, undo, because }) {
   const isKnown = ['waiting', 'ask', 'done'].includes(answer)
   main.dataset.state = isKnown ? answer : 'ask'
-  error.textContent = isKnown ? '' : error.dataset.say
+  error.textContent = isKnown ? (error.dataset[because] ?? '') : error.dataset.say
   if (answer === 'done') fillDone(undo)
 }
 

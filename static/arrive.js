@@ -1,15 +1,15 @@
 // Tells the server that someone arrived. While the answer is `ask`, tells it again when a person shows more of themselves;
 // after a `done` that no hand had part in, once more when one shows: then nobody takes it for a robot's later.
 import { choice, isHeld, isNewVisit, main, show } from './answer.js'
-import { isShown, onPresence, presence } from './presence.js'
+import { facts, wasPrerendered } from './facts.js'
+import { isShown, onPresence } from './presence.js'
 
 const CALLS_AT_MOST = 6
-const wasPrerendered = document.prerendering === true
 let calls = 0
 let isCalling = false
 let hasNews = false // something showed meanwhile
-let wasFocused = false
 let isWitnessed = false // a call has told of a hand
+let wasFocused = false
 
 async function arrive() {
   const isDone = main.dataset.state === 'done'
@@ -17,32 +17,20 @@ async function arrive() {
   if (isCalling || isHeld() || (isDone && isWitnessed) || calls === CALLS_AT_MOST) return
   calls += 1
   isCalling = true
-  const { answer, undo } = await post().catch(() => ({}))
+  const report = await post().catch(() => ({}))
   isCalling = false
-  if (!isHeld() && !isDone) show(answer, undo)
+  if (!isHeld() && !isDone) show(report)
   if (hasNews) arrive()
 }
 
-function facts() {
-  const [visit] = performance.getEntriesByType('navigation')
-  return {
-    webdriver: navigator.webdriver === true,
-    framed: window.top !== window.self,
-    prerendered: wasPrerendered,
-    visible: document.visibilityState === 'visible',
-    focused: (wasFocused = document.hasFocus()),
-    styled: getComputedStyle(document.documentElement).getPropertyValue('--page') !== '',
-    elapsed: visit && Math.round(performance.now() - visit.responseStart),
-    presence,
-  }
-}
-
 async function post() {
+  const page = facts()
   isWitnessed = isShown()
+  wasFocused = page.focused
   const response = await fetch(main.dataset.arrive, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ nonce: main.dataset.nonce, page: facts() }),
+    body: JSON.stringify({ nonce: main.dataset.nonce, page }),
     credentials: 'omit',
     keepalive: true,
     signal: AbortSignal.timeout?.(20_000),
@@ -58,7 +46,7 @@ function once(type) {
 async function begin() {
   if (wasPrerendered) await once('prerenderingchange')
   while (document.visibilityState !== 'visible') await once('visibilitychange')
-  show('waiting')
+  show({ answer: 'waiting' })
   arrive()
   onPresence(arrive)
   addEventListener('focus', () => wasFocused || arrive())
@@ -66,4 +54,4 @@ async function begin() {
 
 choice.addEventListener('submit', () => { choice.elements.page.value = JSON.stringify(facts()) })
 if (isNewVisit()) begin()
-else show('ask')
+else show({ answer: 'ask' })

@@ -7,13 +7,13 @@ const SPOTS_OF_A_HAND = 3 // browsers report the resting pointer to a new page: 
 const SPOTS_COUNTED = 20
 const APART = 4 // pixels
 const MOVING = 80 // milliseconds that a movement or a turn of the wheel takes
-const HELD = 15 // milliseconds that a key or a finger is down
+const HELD = 30 // milliseconds that a key or a finger is down
 const spots = []
-const downAt = new Map() // keys and fingers
 const turns = []
+const downAt = new Map() // keys and fingers
 const told = new Set()
-let movedAt
 let tell = () => {}
+let movedAt
 
 const readers = {
   pointermove: move,

@@ -54,7 +54,10 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
         notices.announce(change_id)
     answer = "done" if change_id or (nonce and visit.standing().is_out_for_visitor) else "ask"
     visit.record(Kind.ARRIVE, answer, verdict, facts)
-    return JsonResponse({"answer": answer} | ({"undo": _undo_pass(visit)} if answer == "done" else {}))
+    if answer == "done":
+        return JsonResponse({"answer": answer, "undo": _undo_pass(visit)})
+    # The page view was forged, is too old, or has opted out once already: what is left is the button, and it is told.
+    return JsonResponse({"answer": answer} | ({"because": "stale"} if nonce is None or may_leave else {}))
 
 
 @require_POST

@@ -18,3 +18,19 @@ def move(page: Page, x: float, y: float, *, start: tuple[float, float] = (40, 60
 
 def strike(page: Page, key: str) -> None:
     page.keyboard.press(key, delay=_HELD)
+
+
+def turn(page: Page) -> None:
+    """Turn the wheel on and on, as a finger does."""
+    for _ in range(6):
+        page.mouse.wheel(0, 30)
+        page.wait_for_timeout(_STEP)
+
+
+def touch(page: Page, x: float, y: float) -> None:
+    """Put a finger down and lift it."""
+    session = page.context.new_cdp_session(page)
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    page.wait_for_timeout(_HELD)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    session.detach()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from preferences.links import Purpose
 from tests.browser.conftest import Explain, Watched
-from tests.browser.hands import move, strike
+from tests.browser.hands import move, strike, touch, turn
 from tests.browser.programs import FORM, request
 from tests.browser.serving import Farewell, new_address
 from tests.browser.webmail import Webmail
@@ -398,3 +399,55 @@ def test_a_lost_call_leaves_a_button_that_works(person: BrowserContext, server: 
     press(page, "Unsubscribe")
     expect_done(page)
     assert explain(alice, "confirm").sources == ["confirm_button"]
+
+
+# A hand that shows
+
+
+@pytest.mark.parametrize("how", ["pointer", "key", "wheel", "finger"])
+def test_every_kind_of_hand_makes_the_press_needless(
+    person: BrowserContext, server: Farewell, explain: Explain, how: str
+) -> None:
+    alice = new_address()
+    page = person.new_page()
+    page.goto(server.link(alice, age=JUST_SENT))
+    expect(page.locator("main")).to_have_attribute("data-state", "ask")
+    if how == "pointer":
+        move(page, 300, 620)
+    elif how == "key":
+        strike(page, "Shift")
+    elif how == "wheel":
+        turn(page)
+    else:
+        touch(page, 20, 20)
+    expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")
+    assert explain(alice, "arrive").sources == ["arrival"]
+
+
+def test_a_hand_that_shows_after_the_answer_is_told_once(
+    person: BrowserContext, server: Farewell, explain: Explain
+) -> None:
+    """So that nobody takes the opt-out for a robot's when a scanner at the same address comes later."""
+    alice = new_address()
+    page = person.new_page()
+    page.goto(server.link(alice))
+    expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")
+    for x in (100, 300, 500):
+        with page.expect_response("**/arrive") if x == 100 else nullcontext():
+            move(page, x, 620)
+    page.wait_for_load_state("networkidle")
+    story = explain(alice, "arrive")
+    assert story.answers("arrive") == ["done", "done"]
+    assert story.signals("arrive") >= {"trusted_input"}
+    assert story.sources == ["arrival"]
+
+
+def test_a_page_view_that_was_used_says_so(person: BrowserContext, server: Farewell) -> None:
+    """Its nonce opts out once; what is left is the button."""
+    alice = new_address()
+    page = person.new_page()
+    page.route("**/arrive", lambda route: route.fulfill(json={"answer": "ask", "because": "stale"}))
+    page.goto(server.link(alice))
+    expect(page.get_by_role("alert")).to_contain_text("Press Unsubscribe to leave")
+    press(page, "Unsubscribe")
+    expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")

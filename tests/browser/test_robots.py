@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -266,3 +267,58 @@ def test_a_press_by_script_is_honoured_and_provisional(
     assert story.state() == "out"
     assert story.sources == ["confirm_button"]
     assert story.is_provisional()
+
+
+# What gets through at first
+
+
+def test_a_stealthy_browser_is_put_back_when_it_opens_the_hidden_link(
+    person: BrowserContext, server: Farewell, explain: Explain
+) -> None:
+    """It looks like a person in every byte until then, and the server puts right by itself what it believed."""
+    alice = new_address()
+    page = person.new_page()
+    page.goto(server.link(alice))
+    expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")
+    assert explain(alice, "arrive").state() == "out"
+    page.goto(server.link(alice, Purpose.HIDDEN))
+    story = wait_until(lambda: (story := explain(alice, "hidden_visit")).state() != "out" and story, "reinstated")
+    assert story.sources == ["arrival", "reinstatement"]
+    assert story.changes[1]["evidence"]["signals"][0]["name"] == "hidden_link"
+
+
+def test_a_capture_engine_that_acts_at_once_shows_no_hand(
+    person: BrowserContext, server: Farewell, explain: Explain
+) -> None:
+    """Measured: Lookyloo's moves the pointer over a spot or two, turns the wheel and presses PageDown."""
+    alice = new_address()
+    page = person.new_page()
+    page.goto(server.link(alice, age=JUST_SENT))
+    expect(page.locator("main")).to_have_attribute("data-state", "ask")
+    page.mouse.move(100, 100)
+    page.mouse.move(200, 300)
+    page.mouse.wheel(0, 300)
+    protocol, now = person.new_cdp_session(page), time.time()
+    for kind, moment in (("keyDown", now), ("keyUp", now + 0.001)):  # however slow this machine is
+        key = {"key": "PageDown", "code": "PageDown", "timestamp": moment}
+        protocol.send("Input.dispatchKeyEvent", {"type": kind, **key})
+    page.evaluate("new Promise(requestAnimationFrame)")
+    page.wait_for_load_state("networkidle")
+    story = explain(alice, "arrive")
+    assert set(story.answers("arrive")) == {"ask"}
+    assert "trusted_input" not in story.signals("arrive")
+    assert story.changes == []
+
+
+@pytest.mark.parametrize("script", ["button.click()", "form.requestSubmit(button)"])
+def test_a_press_by_script_is_put_back(person: BrowserContext, server: Farewell, explain: Explain, script: str) -> None:
+    alice = new_address()
+    page = person.new_page()
+    page.goto(server.link(alice, age=JUST_SENT))
+    expect(page.locator("main")).to_have_attribute("data-state", "ask")
+    find = "const form = document.querySelector('[data-choice]'), button = form.querySelectorAll('button')[1]"
+    with page.expect_navigation():
+        page.evaluate(f"{find}; {script}")
+    story = wait_until(lambda: (story := explain(alice, "confirm")).state() != "out" and story, "reinstated")
+    assert story.sources == ["confirm_button", "reinstatement"]
+    assert story.signals("confirm") >= {"scripted_press"}
