@@ -18,7 +18,6 @@ from engagement.detection.networks import CLASSES, Network
 from engagement.detection.packed_networks import Packed, Source, make_ranges
 
 _MEMBERS = ("asn-ipv4.csv", "asn-ipv6.csv")
-_LOWER_HALF = 2**64 - 1
 
 type Row = tuple[int, int, int]  # first, last, label
 

@@ -15,7 +15,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-from engagement.detection.packed_networks import BadPackedFile, Packed, Source, read
+from engagement.detection.packed_networks import PackedFileError, Packed, Source, read
 
 DATA = Path(__file__).parent / "data"
 PACKED_FILE = DATA / "networks.bin"
@@ -121,7 +121,7 @@ def load(path: Path) -> PackedNetworks:
         return PackedNetworks(problem="the file is missing")
     except OSError as error:
         return PackedNetworks(problem=error.strerror or "the file cannot be read")
-    except BadPackedFile as error:
+    except PackedFileError as error:
         return PackedNetworks(problem=str(error))
     return PackedNetworks(ranges.sources, ranges.ipv4.count + ranges.ipv6.count, "", ranges, networks)
 

@@ -20,7 +20,7 @@ _MOST_BYTES = 64 * 1024 * 1024  # of a body that claims to be a packed file
 _ADDRESS_CODES = {4: "I", 8: "Q"}
 
 
-class BadPackedFile(Exception):  # noqa: N818  (it says what it is)
+class PackedFileError(Exception):
     """The file is no packed file of this version, or it is damaged; the text says which."""
 
 
@@ -88,16 +88,16 @@ def write(packed: Packed) -> bytes:
 
 
 def read(path: Path) -> Packed:
-    """Raises OSError, and BadPackedFile for what is no packed file of this version, or a damaged one."""
+    """Raises OSError, and PackedFileError for what is no packed file of this version, or a damaged one."""
     magic, _, rest = path.read_bytes().partition(b"\n")
     if magic + b"\n" != MAGIC:
         known = magic.startswith(MAGIC.split()[0])
-        raise BadPackedFile("the file is of another version" if known else "the file is no packed network file")
+        raise PackedFileError("the file is of another version" if known else "the file is no packed network file")
     line, _, compressed = rest.partition(b"\n")
     try:
         return _unpack(json.loads(line), compressed)
     except (ValueError, KeyError, TypeError, IndexError, zlib.error):
-        raise BadPackedFile("the file is damaged") from None
+        raise PackedFileError("the file is damaged") from None
 
 
 def _unpack(head: dict[str, Any], compressed: bytes) -> Packed:
