@@ -15,7 +15,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-from engagement.detection.packed_networks import PackedFileError, Packed, Source, read
+from engagement.detection.packed_networks import Packed, PackedFileError, Source, read
 
 DATA = Path(__file__).parent / "data"
 PACKED_FILE = DATA / "networks.bin"
