@@ -43,7 +43,7 @@ def main() -> int:
     say("")
     about = {"seconds": round(time.monotonic() - started), "visits": played.visits}
     _print(played)
-    print(f"\n{about['visits']} visits in {about['seconds']} s")
+    print(f"\n{played.visits} visits in {about['seconds']} s, {played.repeated} of them made anew")
     _write(options, played, about)
     return 0 if all(is_met for _, _, is_met in verdicts(played.results)) else 1
 

@@ -11,8 +11,6 @@ from scorecard.visits import AGES, Label, Result
 OURS = "ours, balanced"
 FIRST_MINUTES = 600  # seconds since sending for which the lower aim holds
 AIM_LATER, AIM_FIRST = 95, 80  # per cent of people, of those whose browser runs scripts
-# Kinds of visit whose hand shows on the page, so that nobody of them should ever have to press.
-_HANDS = ("moving hand", "draws a finger", "redirect", "forwards by script", "shared office, scanned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,7 @@ def _miss(result: Result) -> Miss | None:
     if result.is_lost:
         return Miss(result, "person lost", True)
     if result.is_asked:
-        has_hand = any(word in result.case.visitor for word in _HANDS)
-        return Miss(result, "person asked for a press", has_hand)
+        return Miss(result, "person asked for a press", result.has_hand)
     return None
 
 
@@ -70,4 +67,4 @@ def verdicts(results: Sequence[Result]) -> list[tuple[str, str, bool]]:
 def _share(aim: str, people: Sequence[Result], percent: int) -> tuple[str, str, bool]:
     served = sum(person.is_served for person in people)
     share = 100 * served / len(people) if people else 100.0
-    return aim, f"{served} of {len(people)} ({share:.0f} %)", share >= percent
+    return aim, f"{served} of {len(people)} ({share:.1f} %)", share >= percent

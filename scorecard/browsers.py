@@ -66,11 +66,10 @@ class Browsers:
             context = self._free[kind].pop() if self._free[kind] else await self._new(kind)
             context.set_default_timeout(_PATIENCE)
             await context.set_extra_http_headers(network)
-            kept = 1 if kind is Window.TABS else 0  # Chromium ends with its last tab
             try:
                 yield context
             finally:
-                for page in context.pages[kept:]:
+                for page in context.pages[1:]:
                     await page.close()
                 self._free[kind].append(context)
 
@@ -78,7 +77,9 @@ class Browsers:
         if kind is Window.TABS:
             return self._people.contexts[0]
         browser = self._robots if kind in {Window.DRIVEN, Window.DISGUISED} else self._people
-        return await browser.new_context(**self._options(kind))
+        context = await browser.new_context(**self._options(kind))
+        await context.new_page()  # stays: without a tab the window would close, and opening one takes longest
+        return context
 
     def _options(self, kind: Window) -> dict[str, Any]:
         if kind is Window.NO_SCRIPT:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from enum import StrEnum
 from ipaddress import ip_network
-from itertools import count
 
 
 class Network(StrEnum):
@@ -23,8 +24,8 @@ RANGES = {
     Network.MAIL_FILTER: ("40.92.0.0/15", "52.100.0.0/14"),
     Network.DATA_CENTRE: ("88.198.0.0/16", "78.46.0.0/15", "135.181.0.0/16", "51.68.0.0/16", "51.75.0.0/16"),
     Network.CONSUMER: ("73.0.0.0/10", "84.128.0.0/10"),
-    Network.GATEWAY: ("165.225.0.0/17",),
-    Network.MAIL_SECURITY: ("148.163.128.0/19",),
+    Network.GATEWAY: ("147.161.128.0/17",),
+    Network.MAIL_SECURITY: ("67.231.144.0/20", "148.163.128.0/20", "185.132.180.0/22", "185.183.28.0/22"),
 }
 
 
@@ -32,11 +33,15 @@ class Addresses:
     """Hands out addresses of a network, no two of them in one /24, so that no visitor is taken for another."""
 
     def __init__(self) -> None:
-        self._numbers = {network: count() for network in Network}
+        self._left = {network: _shuffled(network) for network in Network}
 
     def new(self, network: Network) -> str:
-        """Return the next address; ranges take turns. Raises IndexError when they are used up."""
-        number = next(self._numbers[network])
-        ranges = RANGES[network]
-        chosen = ip_network(ranges[number % len(ranges)])
-        return str(chosen[(number // len(ranges)) * 256 + 16 + number % 200])
+        """Return an address that nobody had. Raises StopIteration when the network is used up."""
+        return next(self._left[network])
+
+
+def _shuffled(network: Network) -> Iterator[str]:
+    """The twentieth address of each /24, in an order that is the same in every run."""
+    blocks = [block for text in RANGES[network] for block in ip_network(text).subnets(new_prefix=24)]
+    random.Random(1).shuffle(blocks)
+    return (str(block[20]) for block in blocks)

@@ -115,7 +115,7 @@ async def from_mail_program(visit: Visit, kind: Window = Window.DESKTOP) -> Asyn
 # With a mouse
 
 
-@PEOPLE.enter("webmail, moving hand")
+@PEOPLE.enter("webmail, moving hand", has_hand=True)
 async def moving_hand(visit: Visit) -> None:
     async with reading_mail(visit) as (window, mail):
         page = await click(window, mail)
@@ -129,7 +129,7 @@ async def still_hand(visit: Visit) -> None:
         await finish(visit, await click(window, mail), press_by_mouse)
 
 
-@PEOPLE.enter("mail program, moving hand", networks=ANYWHERE)
+@PEOPLE.enter("mail program, moving hand", has_hand=True, networks=ANYWHERE)
 async def program_moving_hand(visit: Visit) -> None:
     async with from_mail_program(visit) as page:
         await page.wander()
@@ -142,7 +142,7 @@ async def program_still_hand(visit: Visit) -> None:
         await finish(visit, page, press_by_mouse)
 
 
-@PEOPLE.enter("through a link-wrapping redirect", networks=ANYWHERE)
+@PEOPLE.enter("through a link-wrapping redirect", has_hand=True, networks=ANYWHERE)
 async def wrapped(visit: Visit) -> None:
     async with visit.browsers.window(Window.DESKTOP, visit.network) as window:
         mail = await _open_mail(visit, window, visit.webmail.wrapped(visit.mail.leave))
@@ -151,7 +151,7 @@ async def wrapped(visit: Visit) -> None:
         await finish(visit, page, press_by_mouse)
 
 
-@PEOPLE.enter("through a page that forwards by script", networks=ANYWHERE, is_quick=False)
+@PEOPLE.enter("through a page that forwards by script", has_hand=True, networks=ANYWHERE, is_quick=False)
 async def forwarded(visit: Visit) -> None:
     """A gateway's page in between, after which the browser no longer says that a person clicked."""
     forward = visit.webmail.page("One moment", f'<script>location.replace("{visit.mail.leave}")</script>')
@@ -182,7 +182,7 @@ async def phone_tap(visit: Visit) -> None:
         await finish(visit, page, tap_button)
 
 
-@PEOPLE.enter("phone, draws a finger over the page", networks=ANYWHERE)
+@PEOPLE.enter("phone, draws a finger over the page", has_hand=True, networks=ANYWHERE)
 async def phone_scroll(visit: Visit) -> None:
     async with from_mail_program(visit, Window.PHONE) as page:
         await page.read()
@@ -243,13 +243,13 @@ async def _scan_office(visit: Visit) -> None:
         await open_all(visit, mail)
 
 
-@PEOPLE.enter("shared office, scanned before", networks=HOME, recipients=6)
+@PEOPLE.enter("shared office, scanned before", has_hand=True, networks=HOME, recipients=6)
 async def scanned_before(visit: Visit) -> None:
     await _scan_office(visit)
     await moving_hand(visit)
 
 
-@PEOPLE.enter("shared office, scanned after", networks=HOME, recipients=6)
+@PEOPLE.enter("shared office, scanned after", has_hand=True, networks=HOME, recipients=6)
 async def scanned_after(visit: Visit) -> None:
     await moving_hand(visit)
     await _scan_office(visit)

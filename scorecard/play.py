@@ -13,10 +13,12 @@ from scorecard.world import set_up
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The results, and what the server recorded, by mailing."""
+    """The results, and what the server recorded, by mailing. `repeated` counts
+    visits that were made anew because the machine was too busy for the browser."""
 
     results: list[Result]
     visits: int
+    repeated: int
     records: dict[str, str]
 
     def seen(self, result: Result) -> str:
@@ -36,4 +38,4 @@ async def play(
             run = Run(world, browsers, visitors, is_quick, tell)
             await run.visit_all()
         results = run.results()
-        return Played(results, run.visits, world.seen())
+        return Played(results, run.visits, run.repeated, world.seen())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from scorecard.visits import Label, Result
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "scorecard.json"
 # What gets worse when a case enters the list, in the order of the table's columns.
-KINDS = {
+KINDS: dict[str, Callable[[Result], bool]] = {
     "robots at once": lambda result: result.label is Label.ROBOT and result.at_once,
     "robots after settling": lambda result: result.label is Label.ROBOT and result.settled,
     "people not served by one click": lambda result: result.label is Label.PERSON and not result.is_served,

@@ -78,7 +78,8 @@ class Visitor:
     """One of the cast. To add a visitor, write what it does as a function and enter that in its cast.
 
     `shows` says in words what an observer of the visit could hold against a robot, apart from its network and the
-    mail's age; "" when nothing. `has_script` is False where no script runs, so that a click alone can never be enough.
+    mail's age; "" when nothing. `has_script` is False where no script runs, so that a click alone can never be enough;
+    `has_hand` is True of a person who moves the pointer or touches the page without being asked to.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Visitor:
     shows: str = ""
     networks: tuple[Network, ...] = ()
     has_script: bool = True
+    has_hand: bool = False
     recipients: int = 1
     is_quick: bool = True  # whether --quick takes it too
 
@@ -148,6 +150,7 @@ class Result:
     settled: bool
     presses: int = 0
     has_script: bool = True
+    has_hand: bool = False
     shows: str = ""
     mailing: str = ""
 
