@@ -6,6 +6,7 @@ import json
 import time
 from ipaddress import IPv4Address
 from itertools import count, islice
+from typing import Any
 
 from bench.stage import Stage
 from preferences.links import Channel, Claims, Purpose, seal_many
@@ -77,7 +78,7 @@ def one_clicks(stage: Stage, number: int) -> list[bytes]:
 def _report(token: str) -> str:
     from unsubscribe import nonces
 
-    page = {"webdriver": False, "framed": False, "prerendered": False, "visible": True, "focused": True}
+    page: dict[str, Any] = {"webdriver": False, "framed": False, "prerendered": False, "visible": True, "focused": True}
     page |= {"styled": True, "elapsed": 120}
     presence = {"spots": 1, "span": 0, "touches": 0, "keys": 0, "scrolls": 0, "presses": 0, "untrusted": 0}
     nonce = nonces.seal(nonces.NonceKind.VISIT, nonces.new_visit(), token)

@@ -82,7 +82,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class OptOuts:
-    """Opt-outs through one door: topics that were left, and by how many recipients (a suppression has no topic)."""
+    """Opt-outs through one door, or what put them back: topics, and how many recipients (a suppression has no topic)."""
 
     source: Source
     topic_count: int
@@ -106,6 +106,7 @@ class Figures:
     doubt: Doubt
     opt_outs: tuple[OptOuts, ...]
     undone: OptOuts
+    reinstated: OptOuts
     delivered: Delivered
     visits: Verdicts
     script_runs: Verdicts
@@ -114,7 +115,13 @@ class Figures:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.visits.total or self.script_runs.total or self.opt_outs or self.undone.recipient_count)
+        return not (
+            self.visits.total
+            or self.script_runs.total
+            or self.opt_outs
+            or self.undone.recipient_count
+            or self.reinstated.recipient_count
+        )
 
 
 def figures(scope: Scope) -> Figures:
@@ -128,7 +135,7 @@ def _figures(scope: Scope) -> Figures:
     views = _page_views(scope)
     buckets = tuple(_buckets(scope))
     sources = {row.source: row for row in _by_source(scope)}
-    undone = sources.pop(Source.UNDO, OptOuts(Source.UNDO, 0, 0))
+    undone, reinstated = (sources.pop(source, OptOuts(source, 0, 0)) for source in (Source.UNDO, Source.REINSTATEMENT))
     return Figures(
         buckets=buckets,
         landings=Robots(*views[:3]),
@@ -136,6 +143,7 @@ def _figures(scope: Scope) -> Figures:
         doubt=Doubt(*views[6:9]),
         opt_outs=tuple(sources.values()),
         undone=undone,
+        reinstated=reinstated,
         delivered=_delivered(scope),
         visits=_sum(bucket.visits for bucket in buckets),
         script_runs=Verdicts(*views[9:12]),
@@ -226,7 +234,7 @@ _BY_SOURCE = """
 SELECT source, count(topic_id), count(DISTINCT recipient_id)
 FROM preferences_preferencechange
 WHERE changed_at >= %(start)s AND changed_at < %(end)s
-  AND CASE source WHEN 'undo' THEN state <> 'out'
+  AND CASE WHEN source IN ('undo', 'reinstatement') THEN state <> 'out'
            ELSE state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out' END
   AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
 GROUP BY source

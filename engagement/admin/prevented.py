@@ -91,6 +91,13 @@ def _numbers(result: Figures, parameters: dict[str, str]) -> list[Number]:
             _interactions(parameters, kind="confirm"),
         ),
         Number(
+            "Put back by itself",
+            result.reinstated.recipient_count,
+            "People whom a robot had ended at first, because it looked like one of them; later evidence showed what it "
+            "was. They are counted among the opt-outs below, too.",
+            _ledger(parameters, source__exact="reinstatement"),
+        ),
+        Number(
             "Undone",
             undone.recipient_count,
             "People who came back with one click after leaving. Many would mean that people leave by mistake.",

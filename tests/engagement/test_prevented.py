@@ -280,3 +280,13 @@ def test_nothing_at_all_is_empty() -> None:
     assert result.is_empty
     assert result.visits == Verdicts()
     assert result.delivered == Delivered(None, 0, 0)
+
+
+def test_what_was_put_back_by_evidence_is_a_number_of_its_own() -> None:
+    news = make_topic()
+    alice = make_recipient(news.brand)
+    [change_id] = alice.opt_out(news.id, make_cause(Source.ARRIVAL)).change_ids
+    alice.undo_change(change_id, news.id, make_cause(Source.REINSTATEMENT))
+    result = figures(today())
+    assert result.reinstated == OptOuts(Source.REINSTATEMENT, topic_count=1, recipient_count=1)
+    assert [row.source for row in result.opt_outs] == [Source.ARRIVAL]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from engagement.recorder import recorder
 from preferences.models import PreferenceChange, Source
 from tests.makers import make_cause
 from tests.unsubscribe.makers import HOUR, PERSON, arrive, make_mail, nonce_of
+from unsubscribe import nonces
 
 pytestmark = pytest.mark.django_db
 
@@ -90,14 +92,23 @@ def test_an_arrival_is_provisional_for_the_brands_window(client: Client) -> None
 def test_a_garbled_report_asks_and_never_fails(client: Client, body: str) -> None:
     mail = make_mail()
     response = client.post(f"/u/{mail.token()}/arrive", body, content_type="application/json")
-    assert (response.status_code, response.json()) == (200, {"answer": "ask"})
+    assert (response.status_code, response.json()) == (200, {"answer": "ask", "because": "stale"})
     assert mail.state() == "default"
 
 
 def test_a_nonce_of_another_link_is_worth_nothing(client: Client) -> None:
     mail = make_mail()
     stolen = nonce_of(client.get(f"/u/{mail.token(address='mallory@example.org')}"))
-    assert arrive(client, mail.token(), nonce=stolen)["answer"] == "ask"
+    assert arrive(client, mail.token(), nonce=stolen) == {"answer": "ask", "because": "stale"}
+
+
+def test_a_nonce_of_the_day_before_is_worth_nothing(client: Client) -> None:
+    mail = make_mail()
+    token = mail.token()
+    old = nonces.seal(nonces.NonceKind.VISIT, 5, token, at=time.time() - nonces.MAX_AGE_SECONDS - 1)
+    assert arrive(client, token, nonce=old) == {"answer": "ask", "because": "stale"}
+    young = nonces.seal(nonces.NonceKind.VISIT, 5, token, at=time.time() - nonces.MAX_AGE_SECONDS + 60)
+    assert arrive(client, token, nonce=young)["answer"] == "done"
 
 
 def test_a_page_view_opts_out_once(client: Client) -> None:
@@ -107,7 +118,7 @@ def test_a_page_view_opts_out_once(client: Client) -> None:
     nonce = nonce_of(client.get(f"/u/{token}"))
     undo = arrive(client, token, nonce=nonce)["undo"]
     client.post(f"/u/{token}/undo", f"nonce={undo}", content_type=FORM)
-    assert arrive(client, token, nonce=nonce)["answer"] == "ask"
+    assert arrive(client, token, nonce=nonce) == {"answer": "ask", "because": "stale"}
     assert mail.state() == "default"
     client.post(f"/u/{token}/confirm", f"choice=leave&nonce={nonce}", content_type=FORM)
     assert mail.changes() == [("out", "arrival"), ("default", "undo"), ("out", "confirm_button")]

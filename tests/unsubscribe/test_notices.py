@@ -40,7 +40,7 @@ def waiting() -> list[int]:
 def sent(folder: Path) -> list[EmailMessage]:
     mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in folder.iterdir()]
     assert all(isinstance(mail, EmailMessage) for mail in mails)
-    return mails  # type: ignore[return-value]
+    return mails
 
 
 def left(client: Client, **brand: Any) -> Mail:
