@@ -4,7 +4,7 @@
 lint: export SECRET_KEY = lint
 lint: export DATABASE_URL = postgres://localhost/lint
 
-.PHONY: help run test lint bench requirements setup-dev
+.PHONY: help run test lint bench scorecard accuracy requirements setup-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ lint: setup-dev ## Check style and types
 
 bench: setup-dev ## Measure speed and memory, side by side with plain programs
 	@.venv/bin/python -m bench
+
+scorecard: setup-dev ## Replay robots and people against the server, under eight ways to unsubscribe
+	@FAREWELL_CHROMIUM=$$(bin/chromium) .venv/bin/python -m scorecard
+
+accuracy: setup-dev ## Measure how many robots' agents are known, on lists that were not used for it
+	@.venv/bin/python -m accuracy
 
 requirements: setup-dev ## Pin the newest packages that requirements*.in allow
 	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes \

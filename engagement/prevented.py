@@ -82,7 +82,8 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class OptOuts:
-    """Opt-outs through one door, or what put them back: topics, and how many recipients (a suppression has no topic)."""
+    """Opt-outs through one door, or what put them back: topics, and how many recipients of them there were (a
+    suppression has no topic)."""
 
     source: Source
     topic_count: int
