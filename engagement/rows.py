@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Verdict, assess
+from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Trail, Verdict, assess
 from engagement.learning import learned
+from engagement.models import Kind
 from engagement.networks import Network, network_of
 from engagement.visitors import request_facts, truncated, visitor_address
 from preferences.addresses import network_hash
@@ -41,6 +42,7 @@ COLUMNS = (
     "facts",
 )
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_HIDDEN = Kind.HIDDEN_VISIT.value  # which proves a machine by itself
 _AGE_STEPS = (60, 300, 600)  # where the rules look; between them, visits with equal headers are judged alike
 
 
@@ -63,16 +65,17 @@ def copy_row(event: Event) -> Row:
     sighting = event.sighting
     age = send_age(claims.sent_at, event.occurred_at)
     day = int(event.occurred_at) // 86_400
+    recipient = event.link.recipient_id.hex
+    visitor, network = _visitor(sighting.address)
     judged, agent, facts = _request_fields(
         sighting.headers,
         network_of(sighting.address),
         _age_class(age),
         day,
-        truncated(sighting.address),
+        network,
+        event.kind == _HIDDEN,
         learned.generation,
     )
-    recipient = event.link.recipient_id.hex
-    visitor, network = _visitor(sighting.address)
     fields = (
         datetime.fromtimestamp(event.occurred_at, UTC).isoformat(),
         str(event.link.brand.id),
@@ -101,13 +104,21 @@ def _age_class(age: int | None) -> int | None:
 
 @lru_cache(8_192)
 def _request_fields(
-    headers: tuple[str | None, ...], network: Network, age: int | None, day: int, cut_address: str, generation: int
+    headers: tuple[str | None, ...],
+    network: Network,
+    age: int | None,
+    day: int,
+    cut_address: str,
+    is_hidden: bool,
+    generation: int,
 ) -> tuple[str, str, str]:
     """The columns that equal requests of one day share: what they are judged, their agent and their facts. What was
     learned may change them: `generation` says that it did."""
     request = request_facts(headers, network)
     context = Context(
-        is_learned_agent=learned.is_agent(request.agent), is_learned_network=learned.is_network(cut_address)
+        own=Trail(has_visited_hidden_link=is_hidden),
+        is_learned_agent=learned.is_agent(request.agent),
+        is_learned_network=learned.is_network(cut_address),
     )
     facts = Facts(request, send_age=age, day=day, context=context)
     return _verdict_fields(assess(facts)), request.agent.translate(_ESCAPES), _facts_json(facts)

@@ -132,7 +132,14 @@ def _sendings(rows: Iterable[Interaction]) -> tuple[datetime, ...]:
     ages = [(int(row.occurred_at.timestamp()), row.send_age) for row in rows if row.send_age is not None]
     # An age of 0 may stand for a link from the future, whose moment of sending is not known.
     known = [(at, age) for at, age in ages if age] or ages[:1]
-    return tuple(datetime.fromtimestamp(at, UTC) for at in sorted({at - age for at, age in known}))
+    sendings: list[int] = []
+    for moment in sorted({at - age for at, age in known}):
+        if not sendings or moment - sendings[-1] > _ONE_SENDING:
+            sendings.append(moment)
+    return tuple(datetime.fromtimestamp(moment, UTC) for moment in sendings)
+
+
+_ONE_SENDING = 60  # seconds that may lie between the links of one mail, where each is sealed at its own moment
 
 
 def visit_step(row: Interaction) -> Step:

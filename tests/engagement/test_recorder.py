@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -165,3 +166,12 @@ def test_two_processes_may_make_the_same_month() -> None:
     ]
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE engagement_interaction_2041_03, engagement_interaction_2041_04")
+
+
+@pytest.mark.django_db
+def test_a_visit_to_the_hidden_link_is_a_machines_beyond_doubt(recorder: Recorder) -> None:
+    recorder.record(replace(make_event(), kind="hidden_visit"))
+    recorder.flush()
+    row = Interaction.objects.get()
+    assert (row.verdict, row.is_hard) == ("machine", True)
+    assert "hidden_link" in {signal["name"] for signal in row.signals if signal["hard"]}
