@@ -23,7 +23,7 @@ from django.utils import timezone
 from engagement import partitions
 from engagement.detection import Facts, Verdict
 from engagement.models import Mailing, RecordingGap
-from engagement.rows import COLUMNS, Row, copy_row
+from engagement.rows import COLUMNS, Row, Written, copy_row
 from engagement.visitors import Sighting
 from preferences.directory import Link
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _BATCH = 2_000  # rows to a COPY; more gains nothing and holds memory
 _SECONDS_BETWEEN_TRIES = 1.0
 _SECONDS_TO_STOP = 5.0
-_WRITTEN_KEPT = 50_000  # what was written and nobody has looked at yet
+WRITTEN_KEPT = 50_000  # rows that were written and nobody has asked for yet
 _COPY = f"COPY engagement_interaction ({', '.join(COLUMNS)}) FROM STDIN"
 
 
@@ -55,7 +55,7 @@ class Recorder:
     def __init__(self) -> None:
         self._queue: deque[Event] = deque()
         self._batch: list[Row] = []
-        self._written: deque[Row] = deque(maxlen=_WRITTEN_KEPT)
+        self._written: deque[Written] = deque(maxlen=WRITTEN_KEPT)
         self._shed = 0
         self._shed_since: datetime | None = None
         self._thread: threading.Thread | None = None
@@ -82,8 +82,8 @@ class Recorder:
     def shed_count(self) -> int:
         return self._shed
 
-    def take_written(self) -> list[Row]:
-        """Return the rows that were written since the last call, the newest 50,000 of them at most."""
+    def take_written(self) -> list[Written]:
+        """Return whom the rows that were written since the last call speak of; the newest `WRITTEN_KEPT` at most."""
         return [self._written.popleft() for _ in range(len(self._written))]
 
     def flush(self) -> None:
@@ -148,7 +148,7 @@ class Recorder:
             self._copy(self._batch)
         except (DataError, IntegrityError) as error:
             self._rescue(error)
-        self._written.extend(self._batch)
+        self._written.extend(row.about for row in self._batch)
         self._batch = []
 
     def _take(self) -> list[Row]:

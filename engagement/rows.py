@@ -51,12 +51,18 @@ def send_age(sent_at: int, moment: float) -> int | None:
     return max(0, int(moment) - sent_at) if sent_at else None
 
 
-class Row(NamedTuple):
-    """A line for `COPY ... (COLUMNS)`, and the recipient and visitor it speaks of, as hexadecimal digits."""
+class Written(NamedTuple):
+    """Whom a row speaks of: recipient and visitor, as hexadecimal digits."""
 
-    line: str
     recipient: str
     visitor: str
+
+
+class Row(NamedTuple):
+    """A line for `COPY ... (COLUMNS)`, and whom it speaks of."""
+
+    line: str
+    about: Written
 
 
 def copy_row(event: Event) -> Row:
@@ -95,7 +101,7 @@ def copy_row(event: Event) -> Row:
         r"\N" if age is None else str(age),
         facts if event.facts is None else _facts_json(event.facts),
     )
-    return Row("\t".join(fields) + "\n", recipient, visitor)
+    return Row("\t".join(fields) + "\n", Written(recipient, visitor))
 
 
 def _age_class(age: int | None) -> int | None:

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection
 from django.utils import timezone
 
-from engagement.recorder import recorder
+from engagement.recorder import WRITTEN_KEPT, recorder
 from preferences.models import Cause, Recipient, Source
 from preferences.prepared import fetch_all
 from unsubscribe.refuting import Claim, Refutation, claims_of, refute_all
@@ -28,18 +29,30 @@ logger = logging.getLogger(__name__)
 
 # An opt-out is never put back later than this, however late the evidence is found: mailbox providers allow two days.
 LATEST = timedelta(hours=48)
+_SLACK = timedelta(minutes=5)  # for evidence of the last moments that is reviewed a little later
+_NEWEST = timedelta(minutes=10)  # opt-outs that the same visitor's next recipients can speak against
 _SECONDS_BETWEEN_REVIEWS = 0.2
+_SECONDS_AFTER_TROUBLE = 5.0
 _AT_ONCE = 500  # opt-outs looked at by one statement
 
-# The provisional opt-outs that hold now, with what the reader needs to look at one more closely. The first look is
-# coarse and cheap: has anything been recorded that could speak against one of them?
-_CANDIDATES = """
-SELECT change.id, change.recipient_id, change.topic_id
-FROM preferences_subscription AS present
-JOIN preferences_preferencechange AS change ON change.id = present.change_id
+# Which opt-outs to look at: those of certain recipients, or made lately by certain visitors, or all.
+_SOME = """
+SELECT change_id FROM preferences_subscription WHERE recipient_id = ANY(%(recipients)s) AND settles_at IS NOT NULL
+UNION
+SELECT id FROM preferences_preferencechange
+WHERE evidence ->> 'visitor' = ANY(%(visitors)s) AND changed_at > %(recently)s AND settles_at IS NOT NULL
+"""
+_ALL = "SELECT change_id FROM preferences_subscription WHERE settles_at > %(settling_after)s"
+# Of these, the provisional ones that hold now and beside which something was recorded that could speak against them.
+# This first look is coarse and cheap; only what it finds is looked at closely.
+_SUSPECTED = """
+SELECT change.id
+FROM ({candidates}) AS candidate (id)
+JOIN preferences_preferencechange AS change ON change.id = candidate.id
+JOIN preferences_subscription AS present
+     ON present.recipient_id = change.recipient_id AND present.topic_id = change.topic_id
+    AND present.channel = change.channel AND present.change_id = change.id
 WHERE present.state = 'out' AND present.settles_at > %(settling_after)s AND change.changed_at > %(latest)s
-  AND (%(everything)s OR change.recipient_id = ANY(%(recipients)s)
-       OR (change.evidence ->> 'visitor' = ANY(%(visitors)s) AND change.changed_at > %(recently)s))
   AND change.id > %(after)s
   AND (
     jsonb_path_exists(change.evidence, '$.signals[*] ? (@.hard == true)')
@@ -65,6 +78,7 @@ WHERE present.state = 'out' AND present.settles_at > %(settling_after)s AND chan
 ORDER BY change.id
 LIMIT %(at_once)s
 """
+_SUSPECTED_SOME, _SUSPECTED_ALL = (_SUSPECTED.format(candidates=candidates) for candidates in (_SOME, _ALL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,40 +91,24 @@ class Review:
 
 def review(recipients: Collection[UUID], visitors: Collection[str]) -> Review:
     """Look at the provisional opt-outs of these recipients, and at the newest of these visitors (hexadecimal)."""
-    return _review(
-        settling_after=timezone.now() - timedelta(minutes=5), recipients=list(recipients), visitors=list(visitors)
-    )
+    now = timezone.now()
+    values = {"recipients": list(recipients), "visitors": list(visitors), "recently": now - _NEWEST}
+    return _review(_SUSPECTED_SOME, values | {"settling_after": now - _SLACK})
 
 
 def sweep(*, is_late: bool = False) -> Review:
     """Look at every provisional opt-out whose window is open; with `is_late`, at those of the last 48 hours whose
     window has closed since, too: for evidence that was recorded in time and has not been looked at."""
-    return _review(settling_after=timezone.now() - (LATEST if is_late else timedelta(minutes=5)), everything=True)
+    return _review(_SUSPECTED_ALL, {"settling_after": timezone.now() - (LATEST if is_late else _SLACK)})
 
 
-def _review(
-    *,
-    settling_after: datetime,
-    recipients: Iterable[UUID] = (),
-    visitors: Iterable[str] = (),
-    everything: bool = False,
-) -> Review:
-    after, suspected, reinstated = 0, 0, 0
-    values = {
-        "settling_after": settling_after,
-        "latest": timezone.now() - LATEST,
-        "recently": timezone.now() - timedelta(minutes=10),
-        "everything": everything,
-        "recipients": list(recipients),
-        "visitors": list(visitors),
-        "at_once": _AT_ONCE,
-    }
-    while rows := fetch_all(_CANDIDATES, values | {"after": after}):
+def _review(statement: str, values: dict[str, Any]) -> Review:
+    values |= {"latest": timezone.now() - LATEST, "at_once": _AT_ONCE, "after": 0}
+    suspected = reinstated = 0
+    while rows := fetch_all(statement, values):
         suspected += len(rows)
-        reinstated += sum(settle(change_id) for change_id, _, _ in rows)
-        after = rows[-1][0]
-        if len(rows) < _AT_ONCE:
-            break
+        reinstated += sum(settle(change_id) for (change_id,) in rows)
+        values["after"] = rows[-1][0]
     return Review(suspected, reinstated)
 
 
@@ -162,6 +160,8 @@ class Settler:
     def review_written(self) -> Review:
         """Review what was written since the last time, in the caller's thread. Raises `django.db.Error`."""
         rows = recorder.take_written()
+        if len(rows) == WRITTEN_KEPT:  # and there were more
+            return sweep()
         if not rows:
             return Review()
         return review({UUID(hex=row.recipient) for row in rows}, {row.visitor for row in rows})
@@ -174,11 +174,12 @@ class Settler:
 
     def _run(self) -> None:
         main = threading.main_thread()
-        must_sweep = True  # what a process before this one left
+        seconds, must_sweep = _SECONDS_BETWEEN_REVIEWS, True  # what a process before this one left
         try:
             while main.is_alive():
-                main.join(_SECONDS_BETWEEN_REVIEWS)
+                main.join(seconds)
                 must_sweep = not self._try(must_sweep=must_sweep)
+                seconds = _SECONDS_AFTER_TROUBLE if must_sweep else _SECONDS_BETWEEN_REVIEWS
         finally:
             connection.close()
 

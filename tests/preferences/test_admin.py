@@ -272,6 +272,17 @@ def test_a_ledger_row_reads_as_a_sentence(admin_client: Client) -> None:
     assert "Left News" in page(admin_client, f"{LEDGER}{PreferenceChange.objects.get().pk}/change/")
 
 
+def test_what_evidence_put_back_reads_so_with_its_reasons(admin_client: Client) -> None:
+    alice, topic = left(source=Source.ARRIVAL)
+    change_id = PreferenceChange.objects.get().pk
+    shown = {"refuted": [change_id], "signals": [{"name": "hidden_link", "reason": "Followed the hidden link."}]}
+    alice.undo_change(change_id, topic.pk, make_cause(Source.REINSTATEMENT, evidence=shown))
+    html = page(admin_client, LEDGER)
+    assert "Put back on News, which a robot had ended" in html
+    assert "Followed the hidden link." in html
+    assert "Put back on News" in page(admin_client, f"{RECIPIENTS}{alice.pk}/change/")
+
+
 def test_a_new_key_is_shown_once_and_kept_nowhere_else(admin_client: Client) -> None:
     brand = make_brand()
     response = admin_client.post(f"{KEYS}add/", {"brand": brand.pk, "note": "mail system"})

@@ -15,7 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from engagement.context import program_of
-from engagement.recorder import recorder
+from engagement.recorder import WRITTEN_KEPT, recorder
+from engagement.rows import Written
 from preferences.addresses import network_hash
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Recipient, Source, State, Subscription
@@ -85,6 +86,16 @@ def test_another_visitors_evidence_touches_nothing(client: Client) -> None:
     hide_and_seek(client, mail, address="bob@example.org")
     assert settled().reinstated_count == 0
     assert mail.changes() == [LEFT]
+
+
+def test_a_household_of_ipv6_is_one_visitor(client: Client) -> None:
+    """A /64 is one household's, and its computers change the rest of their addresses every day."""
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **{"x-forwarded-for": "2001:db8:1:2:aaaa::1"})
+    hide_and_seek(client, mail, **{"x-forwarded-for": "2001:db8:1:3::1"})
+    assert settled().reinstated_count == 0
+    hide_and_seek(client, mail, **{"x-forwarded-for": "2001:db8:1:2:bbbb::2"})
+    assert settled().reinstated_count == 1
 
 
 def test_another_mails_evidence_touches_nothing(client: Client) -> None:
@@ -349,6 +360,16 @@ def test_a_second_look_finds_nothing_to_do(client: Client) -> None:
     settled()
     assert sweep(is_late=True) == Review()
     assert mail.changes() == [LEFT, BACK]
+
+
+def test_what_waits_for_review_beyond_measure_is_swept(client: Client) -> None:
+    mail = make_mail()
+    arrive(client, mail.token(), STILL, **HOME)
+    hide_and_seek(client, mail)
+    recorder.flush()
+    recorder._written.clear()
+    recorder._written.extend([Written("0" * 32, "0" * 32)] * WRITTEN_KEPT)  # what came since has pushed it out
+    assert settler.review_written().reinstated_count == 1
 
 
 def test_the_bare_pattern_heals_too(client: Client) -> None:
