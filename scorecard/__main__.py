@@ -18,7 +18,7 @@ from scorecard import docs, recorded
 from scorecard.aims import misses, verdicts
 from scorecard.cast import CAST, choose
 from scorecard.play import Played, play
-from scorecard.report import plain, scores
+from scorecard.report import markdown, plain, scores
 from tests.browser.chromium import NoChromiumError, find_chromium
 
 
@@ -60,7 +60,9 @@ def _print(played: Played) -> None:
     missed = misses(played.results)
     print(f"\n{len(missed)} cases are not as wished" + (":" if missed else ""))
     for miss in missed:
-        print(f"{'!' if miss.is_aim else ' '} {miss.result.case}: {miss.what}\n      {played.seen(miss.result)}")
+        print(f"{'!' if miss.is_aim else ' '} {miss.result.case}: {miss.what}")
+        for sighting in played.seen(miss.result):
+            print(f"      {sighting}")
 
 
 def _write(options: argparse.Namespace, played: Played, about: dict[str, int]) -> None:
@@ -71,6 +73,7 @@ def _write(options: argparse.Namespace, played: Played, about: dict[str, int]) -
         recorded.write("quick" if options.quick else "full", played.results, about)
         if not options.quick:
             docs.write(played.results, played.seen)
+            print("\nFor the README:\n\n" + markdown(scores(played.results, lambda result: result.model)))
 
 
 def _options() -> argparse.Namespace:

@@ -259,3 +259,9 @@ async def scanned_after(visit: Visit) -> None:
 async def still_scanned_after(visit: Visit) -> None:
     await still_hand(visit)
     await _scan_office(visit)
+
+
+@PEOPLE.enter("shared office, mail program, still hand, scanned after", networks=HOME, recipients=6, is_quick=False)
+async def program_scanned_after(visit: Visit) -> None:
+    await program_still_hand(visit)
+    await _scan_office(visit)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scorecard.browsers import Browsers
 from scorecard.run import Run
-from scorecard.visits import Result, Visitor
+from scorecard.visits import Result, Sighting, Visitor
 from scorecard.world import set_up
 
 
@@ -19,10 +19,10 @@ class Played:
     results: list[Result]
     visits: int
     repeated: int
-    records: dict[str, str]
+    records: dict[str, list[Sighting]]
 
-    def seen(self, result: Result) -> str:
-        return self.records.get(result.mailing, "")
+    def seen(self, result: Result) -> list[Sighting]:
+        return self.records.get(result.mailing, [])
 
 
 async def play(

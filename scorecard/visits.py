@@ -136,6 +136,20 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """An interaction as the server recorded it, with the names of its signals."""
+
+    kind: str
+    answer: str
+    verdict: str
+    score: int
+    signals: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.verdict} {self.score}, {self.answer}: {', '.join(self.signals) or 'nothing'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one model did with one case.
 

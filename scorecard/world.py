@@ -13,7 +13,7 @@ from preferences.link_urls import url_of
 from preferences.links import Channel, Claims, LinkKey, Purpose, seal
 from scorecard.networks import Addresses
 from scorecard.plain import PlainSite, serving
-from scorecard.visits import Mail
+from scorecard.visits import Mail, Sighting
 from tests.browser.serving import Farewell
 from tests.browser.webmail import Webmail, serving_webmail
 
@@ -84,14 +84,14 @@ class World:
     def are_out(self) -> set[str]:
         return {address for (address,) in self.farewell.query(_OUT)}
 
-    def seen(self) -> dict[str, str]:
-        """What the server recorded about each mailing's visits, in words, once for those that are alike."""
-        visits: dict[str, list[str]] = defaultdict(list)
+    def seen(self) -> dict[str, list[Sighting]]:
+        """What the server recorded about each mailing's visits, once for those that are alike."""
+        visits: dict[str, list[Sighting]] = defaultdict(list)
         for mailing, kind, answer, verdict, score, signals in self.farewell.query(_SEEN):
-            words = f"{kind} {verdict} {score}, {answer}: {', '.join(signals) or 'nothing'}"
-            if words not in visits[mailing]:
-                visits[mailing].append(words)
-        return {mailing: "; ".join(words) for mailing, words in visits.items()}
+            sighting = Sighting(kind, answer, verdict, score, tuple(signals))
+            if sighting not in visits[mailing]:
+                visits[mailing].append(sighting)
+        return visits
 
 
 @contextmanager
