@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scorecard.aims import OURS, Miss, misses, verdicts
-from scorecard.report import markdown, scores
 from scorecard.networks import Network
+from scorecard.report import markdown, scores
 from scorecard.visits import AGES, Result, Sighting
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "scorecard.md"
