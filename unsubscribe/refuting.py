@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from engagement.context import Seen, context_of
-from engagement.detection import Facts, PageFacts, Presence, RequestFacts, Signal, refute
+from engagement.detection import Facts, PageFacts, Presence, RequestFacts, Signal, Trail, refute
 from engagement.detection.rules import CONTEXT_RULES
 from engagement.models import Interaction, Kind
 from preferences import addresses
@@ -95,9 +95,9 @@ def _refute(claim: Claim) -> Refutation | None:
     """Hard evidence at the opt-out itself, or at the same page view later, or around the visitor."""
     if claim.evidence.get("at") is None:
         return None
-    signals = [signal for signal in claim.evidence.get("signals", []) if signal.get("hard")]
     own = list(_same_view(claim))
-    signals += [signal for row in own for signal in row.signals if _is_proof_by_itself(signal)]
+    recorded = [*claim.evidence.get("signals", []), *(signal for row in own for signal in row.signals)]
+    signals = [signal for signal in recorded if _is_proof_by_itself(signal)]
     signals += [_stored(signal) for signal in refute(_facts(claim, own))]
     if not signals:
         return None
@@ -109,7 +109,8 @@ def _is_proof_by_itself(signal: dict[str, Any]) -> bool:
 
 
 def _facts(claim: Claim, own: list[Interaction]) -> Facts:
-    """What the context rules look at: the context anew, and whether a hand has shown on that page by now."""
+    """What the context rules look at: the context anew, and whether a hand has shown on that page by now. What another
+    program did at the same address is left out: it is enough to ask beforehand, and not to take a wish back."""
     evidence = claim.evidence
     recorded = [*evidence.get("signals", []), *(signal for row in own for signal in row.signals)]
     has_hand = any(signal.get("name") == "trusted_input" for signal in recorded)
@@ -126,7 +127,8 @@ def _facts(claim: Claim, own: list[Interaction]) -> Facts:
         until=claim.settles_at,
     )
     request = RequestFacts(network_class=evidence.get("network_class", ""))
-    return Facts(request, page=_HAND if has_hand else None, context=context_of(seen), is_press=claim.is_press)
+    context = replace(context_of(seen), other=Trail())
+    return Facts(request, page=_HAND if has_hand else None, context=context, is_press=claim.is_press)
 
 
 def _same_view(claim: Claim) -> Iterator[Interaction]:

@@ -451,3 +451,22 @@ def test_a_page_view_that_was_used_says_so(person: BrowserContext, server: Farew
     expect(page.get_by_role("alert")).to_contain_text("Press Unsubscribe to leave")
     press(page, "Unsubscribe")
     expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")
+
+
+@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (640, 2), (1280, 4)])
+def test_a_hand_shows_on_a_small_screen_zoomed_and_without_motion(
+    person: BrowserContext, server: Farewell, explain: Explain, width: int, zoom: int
+) -> None:
+    """Zoomed so, each page is 320 px wide; and a person who asked for less motion moves the pointer all the same."""
+    alice = new_address()
+    page = person.new_page()
+    protocol = person.new_cdp_session(page)
+    size = {"width": width // zoom, "height": 640 // zoom, "deviceScaleFactor": zoom, "mobile": False}
+    protocol.send("Emulation.setDeviceMetricsOverride", size)
+    reduced = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    protocol.send("Emulation.setEmulatedMedia", {"features": reduced})
+    page.goto(server.link(alice, age=JUST_SENT))
+    expect_asked(page)
+    assert page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches && innerWidth") == 320
+    move(page, 200, 100)
+    expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")
