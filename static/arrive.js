@@ -1,11 +1,11 @@
-// Tells the server that someone arrived. While the answer is `ask`, tells it again when a person shows more of themselves.
-// After a `done` that no hand had part in, once more when one shows: then nobody takes it for a robot's later; and after
-// a while all the same: programs let a page's time run ahead, and the server sees how much has passed.
+// Tells the server that someone arrived. While the answer is `ask`, tells it again when a person shows more of themselves;
+// after a `done` that no hand had part in, when one shows, and after a while, because programs let a page's time run ahead.
 import { choice, isHeld, isNewVisit, main, show } from './answer.js'
 import { facts, wasPrerendered } from './facts.js'
 import { isShown, onPresence } from './presence.js'
 
-const [CALLS_AT_MOST, A_WHILE] = [6, 5_000] // milliseconds
+const CALLS_AT_MOST = 6
+const A_WHILE = 5_000 // milliseconds
 let calls = 0
 let isCalling = false
 let hasNews = false // something showed meanwhile
