@@ -255,13 +255,13 @@ async def scanned_after(visit: Visit) -> None:
     await _scan_office(visit)
 
 
-@PEOPLE.enter("shared office, still hand, scanned after", networks=HOME, recipients=6, is_quick=False)
+@PEOPLE.enter("shared office, still hand, scanned after", networks=HOME, recipients=6)
 async def still_scanned_after(visit: Visit) -> None:
     await still_hand(visit)
     await _scan_office(visit)
 
 
-@PEOPLE.enter("shared office, mail program, still hand, scanned after", networks=HOME, recipients=6, is_quick=False)
+@PEOPLE.enter("shared office, mail program, still hand, scanned after", networks=HOME, recipients=6)
 async def program_scanned_after(visit: Visit) -> None:
     await program_still_hand(visit)
     await _scan_office(visit)
