@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ class NoChromiumError(RuntimeError):
 def find_chromium() -> str:
     """Return the path of a Chromium, which is installed if need be. Raises NoChromiumError."""
     if path := os.environ.get("FAREWELL_CHROMIUM"):
+        if not shutil.which(path):
+            raise NoChromiumError(f"FAREWELL_CHROMIUM={path} does not run.")
         return path
     found = subprocess.run([ROOT / "bin" / "chromium"], capture_output=True, text=True, check=False)
     if found.returncode:
