@@ -65,7 +65,8 @@ SELECT * FROM (
     SELECT DISTINCT 'person', agent, NULL::boolean, NULL::boolean, NULL::float, NULL::boolean, NULL::bigint,
            NULL::bigint, NULL::bigint
     FROM engagement_interaction
-    WHERE recipient_id = %(recipient)s AND verdict = 'human' AND (visitor = %(visitor)s) IS TRUE
+    WHERE recipient_id = %(recipient)s AND verdict = 'human' AND signals @> %(hand)s::jsonb
+      AND (visitor = %(visitor)s) IS TRUE
       AND occurred_at BETWEEN %(month_before)s AND %(hour_before)s
     LIMIT 5
 ) AS persons
@@ -83,6 +84,7 @@ FROM (
 """
 # By its request or by its page, not by its context, which is looked at anew here.
 _MACHINE = '$[*] ? (@.name == "head_request" || @.name == "webdriver" || @.name == "framed")'
+_HAND = '[{"name": "trusted_input"}]'
 
 
 def context_of(seen: Seen) -> Context:
@@ -96,6 +98,7 @@ def context_of(seen: Seen) -> Context:
         {
             "hidden": Kind.HIDDEN_VISIT.value,
             "machine": _MACHINE,
+            "hand": _HAND,
             "recipient": seen.recipient_id,
             "brand": seen.brand_id,
             "domain": seen.domain,

@@ -17,9 +17,5 @@ class Signal:
     reason: str
     is_hard: bool = False
 
-    @property
-    def is_positive(self) -> bool:
-        return self.points < 0
-
 
 type Rule = Callable[[Facts], Signal | None]

@@ -52,11 +52,15 @@ def refute(facts: Facts) -> tuple[Signal, ...]:
     return tuple(signal for rule in CONTEXT_RULES if (signal := rule(facts)) is not None and signal.is_hard)
 
 
+_OF_A_PERSON = frozenset({"trusted_input", "click_in_a_page"})
+
+
 def _value(signals: tuple[Signal, ...], score: int) -> Value:
-    """Timing alone proves nothing: people click within the first minute, too, so a verdict wants more against them."""
+    """Timing alone proves nothing: people click within the first minute, too, so a verdict wants more against them.
+    And where a visit came from, or who came before, makes nobody human: that wants something the visitor did."""
     has_more_than_timing = any(signal.points > 0 and signal.name != "send_age" for signal in signals)
     if any(signal.is_hard for signal in signals) or (score >= MACHINE_SCORE and has_more_than_timing):
         return Value.MACHINE
-    if score < 0 and any(signal.is_positive for signal in signals):
+    if score < 0 and any(signal.name in _OF_A_PERSON for signal in signals):
         return Value.HUMAN
     return Value.UNSURE

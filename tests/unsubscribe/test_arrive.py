@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from engagement.models import Interaction
 from engagement.recorder import recorder
-from preferences.models import PreferenceChange, Source
+from preferences.models import PreferenceChange, Source, Subscription
 from tests.makers import make_cause
 from tests.unsubscribe.makers import HOUR, PERSON, arrive, make_mail, nonce_of
 from unsubscribe import nonces
@@ -230,3 +231,18 @@ def test_the_verdict_of_the_arrival_is_recorded(client: Client) -> None:
 def test_any_moment_of_sending_that_a_link_may_claim_is_read(client: Client, sent_at: int) -> None:
     token = make_mail().token(sent_at=sent_at)
     assert arrive(client, token)["answer"] == "done"
+
+
+@pytest.mark.parametrize(("before", "answer"), [(PERSON, "done"), (STILL, "ask")])
+def test_a_person_who_was_seen_there_before_is_believed_sooner(client: Client, before: Any, answer: str) -> None:
+    """An hour or more ago, by the same kind of browser at the same address, and with a hand."""
+    mail = make_mail(age=-60)
+    arrive(client, mail.token(mailing="2026-10"), before)
+    mail.alice.undo_opt_out(mail.topic.id, make_cause(Source.UNDO))
+    recorder.flush()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE engagement_interaction SET occurred_at = occurred_at - interval '2 hours'")
+    token = mail.token(sent_at=int(time.time()) - 400)
+    PreferenceChange.objects.all().delete()
+    Subscription.objects.all().delete()
+    assert arrive(client, token, STILL, **PLAIN)["answer"] == answer

@@ -256,6 +256,11 @@ def test_a_hand_and_a_click_make_a_human() -> None:
     assert assess(facts).value is Value.HUMAN
 
 
+@pytest.mark.parametrize("facts", [from_network("consumer"), context(was_human=True)])
+def test_where_a_visit_came_from_makes_nobody_human(facts: Facts) -> None:
+    assert assess(facts).value is Value.UNSURE
+
+
 def test_timing_alone_makes_no_machine_and_yet_no_commit() -> None:
     facts = aged(5)
     assert assess(facts).value is Value.UNSURE
