@@ -2,6 +2,7 @@
 // after a `done` that no hand had part in, when one shows, and after a while, because programs let a page's time run ahead.
 import { choice, isHeld, isNewVisit, main, show } from './answer.js'
 import { facts, wasPrerendered } from './facts.js'
+import './hands.js'
 import { isShown, onPresence } from './presence.js'
 
 const CALLS_AT_MOST = 6

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from engagement.context import Seen, context_of
-from engagement.detection import Facts, PageFacts, Presence, RequestFacts, Signal, Trail, refute
+from engagement.detection import Facts, PageFacts, Presence, RequestFacts, Signal, refute
 from engagement.detection.rules import CONTEXT_RULES
 from engagement.models import Interaction, Kind
 from preferences import addresses
@@ -109,8 +109,7 @@ def _is_proof_by_itself(signal: dict[str, Any]) -> bool:
 
 
 def _facts(claim: Claim, own: list[Interaction]) -> Facts:
-    """What the context rules look at: the context anew, and whether a hand has shown on that page by now. What another
-    program did at the same address is left out: it is enough to ask beforehand, and not to take a wish back."""
+    """What the context rules look at: the context anew, and whether a hand has shown on that page by now."""
     evidence = claim.evidence
     recorded = [*evidence.get("signals", []), *(signal for row in own for signal in row.signals)]
     has_hand = any(signal.get("name") == "trusted_input" for signal in recorded)
@@ -127,8 +126,13 @@ def _facts(claim: Claim, own: list[Interaction]) -> Facts:
         until=claim.settles_at,
     )
     request = RequestFacts(network_class=evidence.get("network_class", ""))
-    context = replace(context_of(seen), other=Trail())
-    return Facts(request, page=_HAND if has_hand else None, context=context, is_press=claim.is_press)
+    return Facts(
+        request,
+        page=_HAND if has_hand else None,
+        context=context_of(seen),
+        is_press=claim.is_press,
+        is_afterwards=True,
+    )
 
 
 def _same_view(claim: Claim) -> Iterator[Interaction]:

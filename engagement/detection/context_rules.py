@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engagement.detection.facts import Facts, Trail
+from engagement.detection.facts import Context, Facts, Trail
 from engagement.detection.page_rules import trusted_input
 from engagement.detection.signal import Signal
 
@@ -18,9 +18,10 @@ def learned_agent(facts: Facts) -> Signal | None:
 
 def _trail(facts: Facts) -> tuple[Trail, ...]:
     """The trails that belong to this visitor. What another program did at the same address within a minute does too,
-    unless a hand showed here or pressed: then it is an office's scanner beside a person."""
+    unless a hand showed here or pressed: then it is an office's scanner beside a person. And it is never enough to take
+    a wish back: the person beside the scanner may have a still hand."""
     context = facts.context
-    return (context.own,) if _has_hand(facts) else (context.own, context.other)
+    return (context.own,) if _has_hand(facts) or facts.is_afterwards else (context.own, context.other)
 
 
 def _has_hand(facts: Facts) -> bool:
@@ -66,13 +67,19 @@ RECIPIENTS_OF_A_CROWD = 10  # where colleagues or neighbours share an address
 
 def many_recipients(facts: Facts) -> Signal | None:
     """One address at three recipients' links within a minute (Phish Insight: more than two users). Ten where people
-    share addresses: an office's, a household provider's; and wherever a hand was seen."""
+    share addresses: an office's, a household provider's; and wherever a hand was seen. Three are enough there, too,
+    when another program scanned this mail from the same address: a gateway's browser beside its link checker."""
     context = facts.context
     is_shared = context.is_one_organisation or facts.request.network_class in {"consumer", "gateway"}
-    if context.recipient_count < (RECIPIENTS_OF_A_CROWD if is_shared or _has_hand(facts) else RECIPIENTS_OF_A_SCAN):
+    is_crowd_possible = _has_hand(facts) or (is_shared and not _is_scanned(context))
+    if context.recipient_count < (RECIPIENTS_OF_A_CROWD if is_crowd_possible else RECIPIENTS_OF_A_SCAN):
         return None
     reason = f"The same program opened the links of {context.recipient_count} recipients within a minute."
     return Signal("many_recipients", 0, reason, is_hard=True)
+
+
+def _is_scanned(context: Context) -> bool:
+    return context.other.has_visited_hidden_link or _burst(context.other.link_gaps) > 0
 
 
 def crowded_address(facts: Facts) -> Signal | None:
@@ -95,8 +102,7 @@ def organisation_scan(facts: Facts) -> Signal | None:
 
 def other_program(facts: Facts) -> Signal | None:
     """Where a hand showed, another program's scan from the same address within a minute is a reason to look twice."""
-    other = facts.context.other
-    if _has_hand(facts) and (other.has_visited_hidden_link or _burst(other.link_gaps)):
+    if _has_hand(facts) and _is_scanned(facts.context):
         return Signal("other_program", 2, "Another program at the same address scanned this mail in the same minute.")
     return None
 

@@ -32,7 +32,7 @@ class Presence:
     `spots` are pointer positions at least 4 px apart, seen over `span` milliseconds; `touches` finger presses and
     `keys` key presses that were held for as long as a finger needs; `scrolls` wheel turns and finger moves that went
     on for a while; `presses` clicks on a button; `untrusted` counts events made by a script. docs/detection.md says
-    what is measured, and static/presence.js how.
+    what is measured, and static/hands.js how.
     """
 
     spots: int = 0
@@ -41,14 +41,19 @@ class Presence:
     keys: int = 0
     scrolls: int = 0
     presses: int = 0
+    instants: int = 0
     untrusted: int = 0
 
     @property
     def is_shown(self) -> bool:
         """Measured: Chromium reports the resting pointer to a new page as one spot, a capture engine makes two, and a
         program that is not told to wait makes any number within a few milliseconds."""
-        is_moving = self.spots >= 3 and self.span >= 80
-        return is_moving or self.touches > 0 or self.keys > 0 or self.scrolls > 0 or self.presses > 0
+        is_pressing = self.presses > self.instants
+        return self.is_moving or self.touches > 0 or self.keys > 0 or self.scrolls > 0 or is_pressing
+
+    @property
+    def is_moving(self) -> bool:
+        return self.spots >= 3 and self.span >= 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +141,4 @@ class Facts:
     dwell: float | None = None
     day: int | None = None
     is_press: bool = False  # the button, not an arrival
+    is_afterwards: bool = False  # judged again by what came later, when a wish is taken back and not only asked for

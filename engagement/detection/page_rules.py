@@ -20,11 +20,29 @@ def framed(facts: Facts) -> Signal | None:
     return None
 
 
+SECONDS_TO_READ = 2  # that anyone wants to see a page, take it in and press: by hand, by voice, by link hints
+
+
 def scripted_press(facts: Facts) -> Signal | None:
-    """Measured: `form.requestSubmit()` makes no click at all and `el.click()` one that is not trusted; a mouse, a
-    finger, a key, a switch and a screen reader each make a trusted one."""
-    if facts.is_press and facts.page and not facts.page.presence.presses:
+    """Measured: `form.requestSubmit()` makes no click at all, and nobody sends a form so. `el.click()` makes one that
+    is not trusted; but tools for voice and keyboard (Rango, Vimium) press so for people, who want some time to read."""
+    if not (facts.is_press and facts.page) or facts.page.presence.presses:
+        return None
+    if not facts.page.presence.untrusted:
         return Signal("scripted_press", 0, "A script, not a hand, sent the page's form.", is_hard=True)
+    if facts.dwell is None or facts.dwell < SECONDS_TO_READ:
+        return Signal("scripted_press", 0, "A script pressed the button before anyone could read it.", is_hard=True)
+    return None
+
+
+def rushed_press(facts: Facts) -> Signal | None:
+    """Measured: a click by the browser's protocol is trusted, after one move, and held for 0.5 ms. A touchpad's tap is
+    as short, but a hand moved there first; a remote desktop may show neither, but not within the time to read."""
+    if not (facts.is_press and facts.page) or facts.dwell is None or facts.dwell >= SECONDS_TO_READ:
+        return None
+    if facts.page.presence.instants and not facts.page.presence.is_moving:
+        reason = "A pointer out of nowhere pressed and let go in one instant, before anyone could read."
+        return Signal("rushed_press", 0, reason, is_hard=True)
     return None
 
 

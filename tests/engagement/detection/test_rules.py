@@ -87,6 +87,7 @@ def pressed(**fields: Any) -> Facts:
 
 
 HARD = True
+SCANNED = Trail(has_visited_hidden_link=True)
 TABLE: list[tuple[str, Facts, int, bool]] = [
     ("head_request", asked(method="HEAD"), 0, HARD),
     ("head_request", asked(method="OPTIONS"), 0, HARD),
@@ -104,6 +105,8 @@ TABLE: list[tuple[str, Facts, int, bool]] = [
     ("mail_filter_network", from_network("mail_filter"), 0, HARD),
     ("learned_agent", context(is_learned_agent=True), 0, HARD),
     ("scripted_press", pressed(), 0, HARD),
+    ("scripted_press", replace(pressed(), dwell=60.0), 0, HARD),
+    ("rushed_press", replace(pressed(presence=Presence(spots=1, presses=1, instants=1)), dwell=1.9), 0, HARD),
     ("hidden_link", own(has_visited_hidden_link=True), 0, HARD),
     ("hidden_link", other(has_visited_hidden_link=True), 0, HARD),
     ("links_in_a_burst", own(link_gaps=(0.9,)), 0, HARD),
@@ -186,6 +189,36 @@ def test_another_programs_scan_does_not_speak_against_a_press_without_javascript
     facts = replace(other(has_visited_hidden_link=True), page=None, is_press=True)
     assert [signal.name for signal in assess(facts).signals] == ["other_program"]
     assert refute(facts) == ()
+
+
+SCRIPTED = pressed(presence=Presence(untrusted=2))
+INSTANT = pressed(presence=Presence(spots=1, presses=1, instants=1))
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_proof"),
+    [
+        (replace(SCRIPTED, dwell=1.9), True),
+        (SCRIPTED, True),
+        (replace(SCRIPTED, dwell=2.0), False),
+        (replace(INSTANT, dwell=1.9), True),
+        (replace(INSTANT, dwell=2.0), False),
+        (INSTANT, False),
+        (replace(pressed(presence=Presence(spots=9, span=300, presses=1, instants=1)), dwell=1.0), False),
+        (replace(pressed(presence=Presence(spots=1, presses=1)), dwell=1.0), False),
+    ],
+)
+def test_tools_that_press_for_people_want_no_more_than_the_time_to_read(facts: Facts, is_proof: bool) -> None:
+    """Link hints and voice control make clicks by script, a touchpad's tap and a remote desktop instant ones."""
+    assert assess(facts).is_hard is is_proof
+
+
+def test_a_gateways_browser_beside_its_link_checker_is_told_from_an_office() -> None:
+    office = context(recipient_count=2, is_one_organisation=True, other=SCANNED)
+    assert refute(replace(office, is_afterwards=True)) == ()
+    gateway = replace(office, context=replace(office.context, recipient_count=3))
+    assert [signal.name for signal in refute(replace(gateway, is_afterwards=True))] == ["many_recipients"]
+    assert refute(replace(gateway, is_afterwards=True, page=replace(PAGE, presence=MOVED))) == ()
 
 
 def test_a_list_of_robots_does_not_outweigh_a_hand_that_presses() -> None:
@@ -279,7 +312,7 @@ requests = st.builds(RequestFacts, method=text, agent=text, agent_class=text, ha
                      fetch_site=text, fetch_mode=text, fetch_dest=text, fetch_user=text, purpose=text,
                      client_hints=text, platform=text, network=text)  # fmt: skip
 counts = st.integers(0, 1000)
-pages = st.none() | st.builds(PageFacts, presence=st.builds(Presence, *[counts] * 7))
+pages = st.none() | st.builds(PageFacts, presence=st.builds(Presence, *[counts] * 8))
 
 
 @given(st.builds(Facts, requests, st.none() | st.integers(), pages))
