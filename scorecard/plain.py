@@ -6,6 +6,7 @@ and all that the models of other products see.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,14 @@ addEventListener('DOMContentLoaded', async () => {{
 </body></html>
 """
 _DONE = "<!doctype html><html lang=en><title>Done</title><body><main role=status>You are unsubscribed</main></html>"
+
+
+class _Listener(ThreadingHTTPServer):
+    """Says nothing when a robot leaves before it has read the answer."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class PlainSite:
@@ -81,7 +90,7 @@ def serving() -> Iterator[PlainSite]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+    with _Listener(("127.0.0.1", 0), Handler) as listener:
         listener.daemon_threads = True
         site = PlainSite(listener.server_port)
         thread = Thread(target=listener.serve_forever)

@@ -23,7 +23,6 @@ async function arrive() {
   isCalling = false
   if (!isHeld() && !isDone) show(report)
   if (hasNews) arrive()
-  else if (!isDone && report.answer === 'done' && !isWitnessed) setTimeout(arrive, A_WHILE)
 }
 
 async function post() {
@@ -52,6 +51,7 @@ async function begin() {
   show({ answer: 'waiting' })
   arrive()
   onPresence(arrive)
+  setTimeout(() => main.dataset.state !== 'ask' && arrive(), A_WHILE)
   addEventListener('focus', () => wasFocused || arrive())
 }
 

@@ -13,7 +13,7 @@ export function facts() {
     visible: document.visibilityState === 'visible',
     focused: document.hasFocus(),
     styled: getComputedStyle(document.documentElement).getPropertyValue('--page') !== '',
-    elapsed: visit && Math.round(performance.now() - visit.responseStart),
+    elapsed: Math.round(performance.now() - (visit?.responseStart ?? 0)),
     presence,
   }
 }

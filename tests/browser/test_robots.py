@@ -333,3 +333,17 @@ def test_a_press_by_script_is_put_back(person: BrowserContext, server: Farewell,
     story = reinstated(explain, alice, "confirm")
     assert story.sources == ["confirm_button", "reinstatement"]
     assert story.signals("confirm") >= {"scripted_press"}
+
+
+def test_a_page_whose_clock_is_pushed_ahead_is_put_back(
+    person: BrowserContext, server: Farewell, explain: Explain
+) -> None:
+    """Measured: a capture engine lets 40 s pass in no time, so that it need not wait for what a page does later."""
+    alice = new_address()
+    page = person.new_page()
+    page.clock.install()
+    page.goto(server.link(alice))
+    page.clock.fast_forward(40_000)
+    story = reinstated(explain, alice, "arrive")
+    assert story.sources == ["arrival", "reinstatement"]
+    assert story.signals("arrive") >= {"clock_ahead"}
