@@ -14,7 +14,9 @@ from bench.server import running
 from bench.stage import Stage
 
 CONNECTIONS = 16
-_AIM = 0.4
+# An arrival also looks at all that was recorded around the visitor, and is reviewed after it is written: twice what it
+# cost without (0.4) is allowed.
+_AIMS = {"arrival": 0.2, "one_click": 0.4}
 _MOST_PER_SECOND = 6_000  # requests prepared, so that no recipient comes twice
 _DOORS: dict[str, tuple[str, Callable[[Stage, int], list[bytes]]]] = {
     "arrival": ("Opt-out on arrival, beside psycopg", traffic.arrivals),
@@ -36,7 +38,7 @@ def _measure_door(stage: Stage, port: int, source: str) -> Line:
     for number in range(rounds):
         say(f"commits by {source}: round {number + 1} of {rounds}")
         pairs.append((_opt_out(stage, port, source, seconds).rate, _write_raw(source, stage.threads, seconds).rate))
-    return Line.compared("commits", name, "commits/s", pairs, _AIM)
+    return Line.compared("commits", name, "commits/s", pairs, _AIMS[source])
 
 
 def _opt_out(stage: Stage, port: int, source: str, seconds: int) -> Load:
