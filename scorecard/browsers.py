@@ -28,6 +28,7 @@ class Window(StrEnum):
     """How a browser shows itself."""
 
     DESKTOP = "a person's, or one of a robot that hides well"
+    ONCE = "as the former, thrown away after one visitor, who changes it"
     TABS = "a person's, with tabs of which one is in front"
     PHONE = "a person's phone"
     NO_SCRIPT = "a person's, with JavaScript switched off"
@@ -69,9 +70,15 @@ class Browsers:
             try:
                 yield context
             finally:
-                for page in context.pages[1:]:
-                    await page.close()
-                self._free[kind].append(context)
+                await self._take_back(kind, context)
+
+    async def _take_back(self, kind: Window, context: BrowserContext) -> None:
+        if kind is Window.ONCE:
+            await context.close()
+            return
+        for page in context.pages[1:]:
+            await page.close()
+        self._free[kind].append(context)
 
     async def _new(self, kind: Window) -> BrowserContext:
         if kind is Window.TABS:

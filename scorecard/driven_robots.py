@@ -109,7 +109,7 @@ async def capture(visit: Visit) -> None:
 @ROBOTS.enter("stealth, clock ahead", shows="a clock that jumps")
 async def clock_ahead(visit: Visit) -> None:
     """The page's clock is moved once the page has loaded, and what waits for it runs; then input at once."""
-    async with visit.browsers.window(STEALTH, visit.network) as window:
+    async with visit.browsers.window(Window.ONCE, visit.network) as window:
         page = await window.new_page()
         await page.clock.install()
         await page.goto(visit.mail.leave, wait_until="load")
@@ -121,7 +121,7 @@ async def clock_ahead(visit: Visit) -> None:
 @ROBOTS.enter("stealth, virtual time", shows="a clock ahead of ours", is_quick=False)
 async def virtual_time(visit: Visit) -> None:
     """Headless Chromium's virtual time: the page's clock runs as fast as the machine can."""
-    async with visit.browsers.window(STEALTH, visit.network) as window:
+    async with visit.browsers.window(Window.ONCE, visit.network) as window:
         page = await window.new_page()
         session = await window.new_cdp_session(page)
         spent = asyncio.Event()

@@ -97,15 +97,17 @@ def _refute(claim: Claim) -> Refutation | None:
         return None
     own = list(_same_view(claim))
     recorded = [*claim.evidence.get("signals", []), *(signal for row in own for signal in row.signals)]
-    signals = [signal for signal in recorded if _is_proof_by_itself(signal)]
+    signals = [signal for signal in recorded if _is_proof_by_itself(signal, claim)]
     signals += [_stored(signal) for signal in refute(_facts(claim, own))]
     if not signals:
         return None
     return Refutation(claim, signals, _cited(claim))
 
 
-def _is_proof_by_itself(signal: dict[str, Any]) -> bool:
-    return bool(signal.get("hard")) and signal.get("name") not in _CONTEXT_NAMES
+def _is_proof_by_itself(signal: dict[str, Any], claim: Claim) -> bool:
+    """What the context says is looked at anew; and a press is not a robot's for what the page's clock had said."""
+    name = signal.get("name")
+    return bool(signal.get("hard")) and name not in _CONTEXT_NAMES and not (claim.is_press and name == "clock_ahead")
 
 
 def _facts(claim: Claim, own: list[Interaction]) -> Facts:

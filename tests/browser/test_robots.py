@@ -336,14 +336,15 @@ def test_a_press_by_script_is_put_back(person: BrowserContext, server: Farewell,
 
 
 def test_a_page_whose_clock_is_pushed_ahead_is_put_back(
-    person: BrowserContext, server: Farewell, explain: Explain
+    peoples_chromium: Browser, network: dict[str, str], server: Farewell, explain: Explain
 ) -> None:
     """Measured: a capture engine lets 40 s pass in no time, so that it need not wait for what a page does later."""
     alice = new_address()
-    page = person.new_page()
-    page.clock.install()
-    page.goto(server.link(alice))
-    page.clock.fast_forward(40_000)
-    story = reinstated(explain, alice, "arrive")
+    with peoples_chromium.new_context(extra_http_headers=network) as context:
+        page = context.new_page()
+        page.clock.install()  # for all pages of the window
+        page.goto(server.link(alice))
+        page.clock.fast_forward(40_000)
+        story = reinstated(explain, alice, "arrive")
     assert story.sources == ["arrival", "reinstatement"]
     assert story.signals("arrive") >= {"clock_ahead"}

@@ -123,6 +123,19 @@ def test_a_page_whose_clock_was_pushed_later_on_is_a_robots(client: Client) -> N
     assert settled().reinstated_count == 1
 
 
+def test_a_press_is_not_put_back_for_a_clock(client: Client) -> None:
+    """A page's clock may be wrong for a person, too; their press is final all the same, or stays."""
+    mail = make_mail()
+    token = mail.token()
+    nonce = nonce_of(client.get(f"/u/{token}", headers=HOME))
+    wrong = {"elapsed": 90_000, "presence": {"presses": 1}}
+    assert arrive(client, token, STILL | wrong, nonce, **HOME)["answer"] == "ask"
+    fields = f"choice=leave&nonce={nonce}&page={json.dumps(STILL | wrong)}"
+    client.post(f"/u/{token}/confirm", fields, content_type=FORM, headers=HOME)
+    assert settled().reinstated_count == 0
+    assert mail.state() == "out"
+
+
 @pytest.mark.parametrize("before", [State.IN, State.DEFAULT])
 def test_the_subscription_is_exactly_what_it_was(client: Client, before: State) -> None:
     mail = make_mail(age=-60)
