@@ -117,6 +117,9 @@ _database["OPTIONS"] = {
         "max_size": env.int("DATABASE_POOL_SIZE", default=16),
         "timeout": 2,
         "check": check_when_idle,
+        # The pool waits longer after each failure; given up early, it begins anew with the next request, and works
+        # again as soon as the database does.
+        "reconnect_timeout": 1,
     },
 }
 DATABASES = {"default": _database}

@@ -14,7 +14,7 @@ from threading import Barrier, Event, Lock, Thread
 import pytest
 
 from preferences.links import Purpose
-from tests.browser.programs import FORM, Reply, request
+from tests.browser.programs import FIREFOX, FORM, Reply, request
 from tests.browser.serving import Farewell, new_address, wait_until
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -22,9 +22,13 @@ LEAVE = "choice=leave"
 THREADS = 6
 
 
+# So that nobody is taken for a scanner at work on many recipients.
+BEHIND_A_PROXY_THAT_NAMES_NO_CLIENT = {"FAREWELL_TRUSTED_PROXY_COUNT": "1"}
+
+
 @pytest.fixture
 def farewell() -> Iterator[Farewell]:
-    server = Farewell()
+    server = Farewell(dict(BEHIND_A_PROXY_THAT_NAMES_NO_CLIENT))
     try:
         server.start()
         yield server
@@ -34,8 +38,7 @@ def farewell() -> Iterator[Farewell]:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Farewell]:
-    """Behind a proxy that names no client, so that nobody is taken for a scanner at work on many recipients."""
-    server = Farewell({"FAREWELL_TRUSTED_PROXY_COUNT": "1"}, threads=8)
+    server = Farewell(dict(BEHIND_A_PROXY_THAT_NAMES_NO_CLIENT), threads=8)
     try:
         server.start()
         yield server
@@ -101,7 +104,8 @@ def one_click(farewell: Farewell, address: str) -> Reply:
 
 
 def confirm(farewell: Farewell, address: str) -> Reply:
-    return request(f"{farewell.link(address)}/confirm", "POST", body=LEAVE, headers=FORM)
+    """A press by a person without JavaScript: a tool's would be put back."""
+    return request(f"{farewell.link(address)}/confirm", "POST", body=LEAVE, headers=FORM | FIREFOX)
 
 
 def those_out(farewell: Farewell) -> set[str]:
@@ -288,7 +292,7 @@ def test_an_undo_that_races_a_press_leaves_ledger_and_state_agreed(shared: Farew
         return lambda: request(f"{link}/undo", "POST", body=f"nonce={nonce}", headers=FORM)
 
     for nonce in passes:
-        calls = [undo(nonce), lambda: request(f"{link}/confirm", "POST", body=LEAVE, headers=FORM)]
+        calls = [undo(nonce), lambda: request(f"{link}/confirm", "POST", body=LEAVE, headers=FORM | FIREFOX)]
         replies = at_once(*calls * 4)
         assert {reply.status for reply in replies} == {200}
         agree(shared)

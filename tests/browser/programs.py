@@ -17,6 +17,15 @@ PYTHON = {
     "Accept": "*/*",
     "Connection": "keep-alive",
 }
+# A form sent by a person's browser, as far as its headers go.
+FIREFOX = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
+    "Accept-Language": "en-US,en;q=0.5",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-User": "?1",
+}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

@@ -30,8 +30,8 @@ def click_in_webmail(context: BrowserContext, mail: str) -> Page:
 
 
 def press(page: Page, name: str) -> None:
-    """Press a button, moving the pointer straight to it in one step."""
-    page.get_by_role("button", name=name, exact=True).click()
+    """Press a button, moving the pointer straight to it in one step, for as long as a finger does."""
+    page.get_by_role("button", name=name, exact=True).click(delay=70)
 
 
 def expect_done(page: Page) -> None:
