@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engagement.detection.facts import Context, Facts, Trail
-from engagement.detection.page_rules import trusted_input
+from engagement.detection.page_rules import is_pressed_by_hand, trusted_input
 from engagement.detection.signal import Signal
 
 
 def learned_agent(facts: Facts) -> Signal | None:
     """More than 10 visits to one personal link within an hour (Webex Campaign's weekly rule); docs/learning.md."""
-    if facts.context.is_learned_agent:
-        return Signal("learned_agent", 0, "Learned here: this program opens the same link over and over.", is_hard=True)
-    return None
+    if not facts.context.is_learned_agent:
+        return None
+    is_mistake = is_pressed_by_hand(facts)
+    reason = "Learned here: this program opens the same link over and over."
+    return Signal("learned_agent", 3 if is_mistake else 0, reason, is_hard=not is_mistake)
 
 
 def _trail(facts: Facts) -> tuple[Trail, ...]:

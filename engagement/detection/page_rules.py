@@ -88,3 +88,9 @@ def trusted_input(facts: Facts) -> Signal | None:
     if page and page.presence.is_shown and not page.presence.untrusted and _ahead(facts) <= _CLOCK_SLACK:
         return Signal("trusted_input", -3, "A hand moved, touched, scrolled, typed or pressed on the page.")
     return None
+
+
+def is_pressed_by_hand(facts: Facts) -> bool:
+    """Whether the button was pressed and a hand seen: that outweighs what is known of a program by its name alone, which
+    a person's browser may share, or leave out. A person's wish would be taken back otherwise."""
+    return facts.is_press and trusted_input(facts) is not None

@@ -6,7 +6,7 @@ import re
 
 from engagement.detection import browsers
 from engagement.detection.facts import Facts
-from engagement.detection.page_rules import trusted_input
+from engagement.detection.page_rules import is_pressed_by_hand
 from engagement.detection.signal import Signal
 
 
@@ -35,17 +35,19 @@ def robot_agent(facts: Facts) -> Signal | None:
     says_headless = "Headless" in facts.request.client_hints  # an agent can be disguised and the hints forgotten
     agent_class = "headless" if says_headless else facts.request.agent_class
     if reason := reasons.get(agent_class):
-        # A list of robots takes one browser in some thousands for one, and a hand that presses outweighs a list.
-        is_mistake = agent_class == "robot" and facts.is_press and trusted_input(facts) is not None
+        # A list of robots takes one browser in some thousands for one.
+        is_mistake = agent_class == "robot" and is_pressed_by_hand(facts)
         return Signal("robot_agent", 3 if is_mistake else 0, reason, is_hard=not is_mistake)
     return None
 
 
 def empty_agent(facts: Facts) -> Signal | None:
     """Every browser names itself; Microsoft's scanners were seen with no agent at all."""
-    if not facts.request.agent.strip():
-        return Signal("empty_agent", 0, "The program did not say what it is; every browser does.", is_hard=True)
-    return None
+    if facts.request.agent.strip():
+        return None
+    is_mistake = is_pressed_by_hand(facts)  # a proxy may have left the name out
+    reason = "The program did not say what it is; every browser does."
+    return Signal("empty_agent", 3 if is_mistake else 0, reason, is_hard=not is_mistake)
 
 
 def old_agent(facts: Facts) -> Signal | None:

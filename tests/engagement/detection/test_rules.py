@@ -228,6 +228,16 @@ def test_a_list_of_robots_does_not_outweigh_a_hand_that_presses() -> None:
     assert assess(replace(mistaken, page=None)).is_hard
 
 
+@pytest.mark.parametrize(
+    "known", [asked(agent="", client_hints="", platform=""), asked(agent_class="robot"), context(is_learned_agent=True)]
+)
+def test_a_name_alone_never_takes_back_what_a_hand_pressed(known: Facts) -> None:
+    pressing = replace(known, page=replace(PAGE, presence=Presence(presses=1)), is_press=True)
+    assert assess(known).is_hard
+    assert not assess(pressing).is_hard
+    assert assess(replace(pressing, page=None)).is_hard
+
+
 def test_a_page_that_pushed_its_clock_has_no_hand() -> None:
     facts = replace(page(elapsed=40_000, presence=Presence(keys=2, scrolls=3)), dwell=2.0)
     assert [signal.name for signal in assess(facts).signals] == ["clock_ahead"]
