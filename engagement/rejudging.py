@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from django.utils import timezone
 from engagement.detection import RULES_VERSION, Context, Facts, Verdict, assess, may_commit
 from engagement.learning import learned
 from engagement.models import Interaction, Kind, Rejudgement
-from engagement.rows import signals_json
+from engagement.rows import known_context, signals_json
 from engagement.stored_facts import facts_of
 from preferences.models import Policy
 
@@ -47,7 +47,7 @@ class Judged:
     def has_changed(self) -> bool:
         row, verdict = self.row, self.verdict
         was = (row.verdict, row.score, row.is_hard, row.signals)
-        return was != (verdict.value.value, verdict.score, verdict.is_hard, signals_json(verdict))
+        return was != (verdict.value.value, verdict.score, verdict.is_hard, signals_json(verdict.signals))
 
     @property
     def example(self) -> dict[str, Any]:
@@ -219,19 +219,15 @@ def _new_fields(judged: Judged, now: datetime) -> dict[str, Any]:
         "verdict": verdict.value.value,
         "score": verdict.score,
         "is_hard": verdict.is_hard,
-        "signals": signals_json(verdict),
+        "signals": signals_json(verdict.signals),
         "rules": RULES_VERSION,
         "before": {"rules": row.rules, "verdict": row.verdict, "score": row.score, "at": now.isoformat()},
         "known": _unkept(judged),
     }
 
 
-_NO_CONTEXT = asdict(Context())
-
-
 def _unkept(judged: Judged) -> dict[str, Any]:
     """The first rules did not keep the context. What their signals told of it would go with them."""
     if "context" in judged.row.facts or judged.facts.context == Context():
         return {}
-    known = {name: value for name, value in asdict(judged.facts.context).items() if value != _NO_CONTEXT[name]}
-    return {"context": known}
+    return {"context": known_context(judged.facts.context)}

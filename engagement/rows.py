@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Trail, Verdict, assess
+from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Signal, Trail, Verdict, assess
 from engagement.learning import learned
 from engagement.models import Kind
 from engagement.networks import Network, network_of
@@ -132,13 +133,13 @@ def _request_fields(
 
 @lru_cache(8_192)
 def _verdict_fields(verdict: Verdict) -> str:
-    signals = _json(signals_json(verdict))
+    signals = _json(signals_json(verdict.signals))
     return "\t".join((verdict.value, str(verdict.score), "ft"[verdict.is_hard], signals, str(RULES_VERSION)))
 
 
-def signals_json(verdict: Verdict) -> list[dict[str, Any]]:
-    """The stored form of a verdict's signals."""
-    return [{"name": s.name, "points": s.points, "hard": s.is_hard, "reason": s.reason} for s in verdict.signals]
+def signals_json(signals: Iterable[Signal]) -> list[dict[str, Any]]:
+    """The stored form of signals, in interactions and in the ledger."""
+    return [{"name": s.name, "points": s.points, "hard": s.is_hard, "reason": s.reason} for s in signals]
 
 
 @lru_cache(16_384)
@@ -152,10 +153,15 @@ def _facts_json(facts: Facts) -> str:
     if facts.page is not None:
         known["page"] = asdict(facts.page)
     if facts.context != _NO_CONTEXT:
-        known["context"] = {name: value for name, value in asdict(facts.context).items() if value != _DEFAULTS[name]}
+        known["context"] = known_context(facts.context)
     if facts.dwell is not None:
         known["dwell"] = round(facts.dwell, 3)
     return _json(known | ({"press": True} if facts.is_press else {}))
+
+
+def known_context(context: Context) -> dict[str, Any]:
+    """The stored form of a context: what is known, and no defaults."""
+    return {name: value for name, value in asdict(context).items() if value != _DEFAULTS[name]}
 
 
 _NO_CONTEXT = Context()

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.tasks import task
 from django.utils import timezone
 
-from engagement import learning, partitions, rejudging
+from engagement import learning, mail_hosts, partitions, rejudging
 from engagement.models import Rejudgement
 
 
@@ -29,9 +29,8 @@ def learn() -> list[str]:
 
 @task
 def look_up_mail_hosts() -> None:
-    from engagement.mail_hosts import look_up_pending  # asks DNS, so it is not even loaded unless switched on
-
-    look_up_pending()
+    """Ask name servers about the domains that are due, where that is switched on."""
+    mail_hosts.look_up_pending()
 
 
 if settings.FAREWELL_LOOK_UP_MAIL_HOSTS:

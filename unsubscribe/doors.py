@@ -142,5 +142,9 @@ class Visit:
             "program": program_of(request.agent),
         }
         if verdict is not None:
-            evidence |= {"verdict": verdict.value.value, "score": verdict.score, "signals": signals_json(verdict)}
+            evidence |= {
+                "verdict": verdict.value.value,
+                "score": verdict.score,
+                "signals": signals_json(verdict.signals),
+            }
         return evidence

@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from engagement.context import Seen, context_of
-from engagement.detection import Facts, PageFacts, Presence, RequestFacts, Signal, refute
+from engagement.detection import Facts, PageFacts, Presence, RequestFacts, refute
 from engagement.detection.rules import CONTEXT_RULES
 from engagement.models import Interaction, Kind
+from engagement.rows import signals_json
 from preferences import addresses
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Source, State
@@ -98,7 +99,7 @@ def _refute(claim: Claim) -> Refutation | None:
     own = list(_same_view(claim))
     recorded = [*claim.evidence.get("signals", []), *(signal for row in own for signal in row.signals)]
     signals = [signal for signal in recorded if _is_proof_by_itself(signal, claim)]
-    signals += [_stored(signal) for signal in refute(_facts(claim, own))]
+    signals += signals_json(refute(_facts(claim, own)))
     if not signals:
         return None
     return Refutation(claim, signals, _cited(claim))
@@ -154,7 +155,3 @@ def _cited(claim: Claim) -> list[int]:
     rows = rows.filter(mailing=claim.mailing, visitor=bytes.fromhex(claim.evidence.get("visitor", "")))
     found = sorted(rows.values_list("occurred_at", "id"), key=lambda row: abs(row[0] - at))
     return [number for _, number in found[:_CITED]]
-
-
-def _stored(signal: Signal) -> dict[str, Any]:
-    return {"name": signal.name, "points": signal.points, "hard": signal.is_hard, "reason": signal.reason}

@@ -8,10 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from engagement.detection.networks import Network, find_network
-
-__all__ = ["AgentEntry", "Network", "agents", "classify_agent", "find_network"]
-
 _DATA = Path(__file__).parent / "data"
 
 

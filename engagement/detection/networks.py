@@ -131,19 +131,6 @@ def packed() -> PackedNetworks:
     return load(PACKED_FILE)
 
 
-def status() -> str:
-    """Say in words what is wrong with the packed file, "" when it is in use."""
-    return packed().problem
-
-
-def find_network(address: str) -> Network:
-    """Return what is known about the network of `address` (also for what is no address)."""
-    ip = parse_address(address)
-    if ip is None:
-        return UNKNOWN
-    return certain().find(ip) or packed().find(ip)
-
-
 @cache
 def systems() -> dict[int, Network]:
     """The autonomous systems that say something about who comes from them, by number."""

@@ -91,6 +91,6 @@ def trusted_input(facts: Facts) -> Signal | None:
 
 
 def is_pressed_by_hand(facts: Facts) -> bool:
-    """Whether the button was pressed and a hand seen: that outweighs what is known of a program by its name alone, which
-    a person's browser may share, or leave out. A person's wish would be taken back otherwise."""
+    """Whether the button was pressed and a hand seen: that outweighs what is known of a program by its name alone,
+    which a person's browser may share, or leave out. A person's wish would be taken back otherwise."""
     return facts.is_press and trusted_input(facts) is not None
