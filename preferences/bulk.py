@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from preferences.links import Channel
 from preferences.models import Brand, Source
-from preferences.models.ledger import BRAND_LOCK
+from preferences.models.writing import BRAND_LOCK
 from preferences.streams import ahead
 
 # Doors of the same brand wait while a batch is written, a tenth of a second or two.
@@ -71,31 +71,37 @@ _KNOWN = """, known AS (
     ON CONFLICT (id) DO NOTHING
 )"""
 _LEAVING_TOPICS = """, wanted AS (
-    SELECT given.*, coalesce(present.state, 'default') AS state, present.change_id
+    SELECT given.*, coalesce(present.state, 'default') AS state, present.change_id, present.previous_state,
+           present.changed_at, coalesce(present.frequency, '') AS frequency, present.paused_until
     FROM given
     LEFT JOIN preferences_subscription present ON present.recipient_id = given.id
          AND present.topic_id = given.topic_id AND present.channel = %(channel)s
-    WHERE present.state IS DISTINCT FROM 'out' OR present.settles_at > now()
+    WHERE (present.state IS DISTINCT FROM 'out' OR present.settles_at > now())
+      AND NOT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = given.id AND reason = 'erased')
 )"""
 _LEAVING_EVERYTHING = """, wanted AS (
-    SELECT given.* FROM given
-    WHERE NOT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = given.id)
+    SELECT given.*, present.reason AS why, present.change_id
+    FROM given LEFT JOIN preferences_suppression AS present ON present.recipient_id = given.id
+    WHERE present.recipient_id IS NULL OR present.reason = 'everything'
 )"""
 _COUNT = "SELECT count(*) FROM wanted"
 _OUT_OF_TOPICS = """, change AS (
     INSERT INTO preferences_preferencechange
-        (changed_at, brand_id, recipient_id, topic_id, channel, state, source, reason, evidence, mailing, actor,
-         replaced)
-    SELECT clock_timestamp(), %(brand)s, id, topic_id, %(channel)s, 'out', %(source)s, reason, evidence, '',
-           %(actor)s, jsonb_build_object('state', state, 'change', change_id)
+        (changed_at, brand_id, recipient_id, topic_id, channel, state, frequency, paused_until, source, reason,
+         evidence, mailing, actor, replaced)
+    SELECT clock_timestamp(), %(brand)s, id, topic_id, %(channel)s, 'out', frequency, paused_until, %(source)s, reason,
+           evidence, '', %(actor)s,
+           jsonb_build_object('state', state, 'change', change_id, 'previous', previous_state, 'since', changed_at,
+                              'frequency', frequency, 'paused_until', paused_until)
     FROM wanted
-    RETURNING id, recipient_id, topic_id, changed_at
+    RETURNING id, recipient_id, topic_id, changed_at, frequency, paused_until
 ), present AS (
     INSERT INTO preferences_subscription
-        (recipient_id, topic_id, channel, state, previous_state, change_id, changed_at, settles_at)
+        (recipient_id, topic_id, channel, state, previous_state, change_id, changed_at, settles_at, frequency,
+         paused_until)
     SELECT change.recipient_id, change.topic_id, %(channel)s, 'out',
            CASE before.state WHEN 'out' THEN before.previous_state ELSE coalesce(before.state, 'default') END,
-           change.id, change.changed_at, NULL
+           change.id, change.changed_at, NULL, change.frequency, change.paused_until
     FROM change
     LEFT JOIN preferences_subscription before ON before.recipient_id = change.recipient_id
          AND before.topic_id = change.topic_id AND before.channel = %(channel)s
@@ -107,14 +113,19 @@ SELECT count(*) FROM change
 """
 _SUPPRESSED = """, change AS (
     INSERT INTO preferences_preferencechange
-        (changed_at, brand_id, recipient_id, channel, state, source, reason, evidence, mailing, actor, replaced)
-    SELECT clock_timestamp(), %(brand)s, id, %(channel)s, 'out', %(source)s, reason, evidence, '', %(actor)s,
-           jsonb_build_object('state', 'default', 'change', NULL)
-    FROM wanted
+        (changed_at, brand_id, recipient_id, channel, state, suppression, paused_until, source, reason, evidence,
+         mailing, actor, replaced)
+    SELECT clock_timestamp(), %(brand)s, id, %(channel)s, 'out', 'import', pause.until, %(source)s, reason, evidence,
+           '', %(actor)s,
+           jsonb_build_object('state', CASE WHEN why IS NULL THEN 'default' ELSE 'out' END, 'suppression', why,
+                              'change', wanted.change_id, 'paused_until', pause.until)
+    FROM wanted LEFT JOIN preferences_pause AS pause ON pause.recipient_id = wanted.id
     RETURNING id, recipient_id, changed_at
 ), present AS (
     INSERT INTO preferences_suppression (recipient_id, reason, created_at, change_id)
     SELECT recipient_id, 'import', changed_at, id FROM change
+    ON CONFLICT (recipient_id) DO UPDATE SET
+        reason = EXCLUDED.reason, created_at = EXCLUDED.created_at, change_id = EXCLUDED.change_id
 )
 SELECT count(*) FROM change
 """

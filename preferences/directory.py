@@ -22,6 +22,7 @@ from django.db import Error, connection
 
 from preferences import addresses
 from preferences.links import Claims, LinkError, Purpose, open_token
+from preferences.looks import Look, look_of
 from preferences.models import Brand, BrandKey, Recipient, Topic
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ class TopicEntry:
     id: int
     slug: str
     name: str
+    names: dict[str, str]
+
+    def name_in(self, language: str) -> str:
+        return self.names.get(language, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,16 @@ class BrandEntry:
     policy: str
     settle_minutes: int
     sends_notice: bool
+    is_double_opt_in: bool
+    asks_why: bool
+    language: str
+    link_base: str
+    looks: dict[str, Look]
     topics: dict[str, TopicEntry]
+
+    def look(self, language: str) -> Look:
+        """The look with the brand's own texts in `language`, or else in the brand's."""
+        return self.looks.get(language) or self.looks[self.language]
 
 
 @dataclass(frozen=True)
@@ -70,10 +84,9 @@ class Link:
         """The mail domain of the address in lower case, "" for a phone."""
         return addresses.domain(self.claims.channel, self.claims.address)
 
-    @property
-    def topic_name(self) -> str:
+    def topic_name(self, language: str) -> str:
         entry = self.brand.topics.get(self.claims.topic)
-        return entry.name if entry else self.claims.topic
+        return entry.name_in(language) if entry else self.claims.topic
 
     @property
     def masked_address(self) -> str:
@@ -167,18 +180,35 @@ class Directory:
 
 def _read_brands() -> dict[int, BrandEntry]:
     brands = {}
-    for brand in Brand.objects.all():
+    for brand in Brand.objects.defer("logo").prefetch_related("texts"):
         if brand.address_key_check != addresses.address_key_check():
             raise ImproperlyConfigured(
                 f"FAREWELL_ADDRESS_KEY (or the SECRET_KEY it derives from) is not the one that brand {brand.slug} "
                 "was made with; nobody's opt-out would be found. Set FAREWELL_ADDRESS_KEY to the former value."
             )
-        brands[brand.id] = BrandEntry(
-            brand.id, brand.slug, brand.name, brand.policy, brand.settle_minutes, brand.sends_notice, {}
-        )
-    for topic in Topic.objects.all():
-        brands[topic.brand_id].topics[topic.slug] = TopicEntry(topic.id, topic.slug, topic.name)
+        brands[brand.id] = _entry(brand)
+    for topic in Topic.objects.prefetch_related("texts"):
+        names = {text.language: text.name for text in topic.texts.all()}
+        brands[topic.brand_id].topics[topic.slug] = TopicEntry(topic.id, topic.slug, topic.name, names)
     return brands
+
+
+def _entry(brand: Brand) -> BrandEntry:
+    texts = {text.language: text for text in brand.texts.all()}
+    return BrandEntry(
+        id=brand.id,
+        slug=brand.slug,
+        name=brand.name,
+        policy=brand.policy,
+        settle_minutes=brand.settle_minutes,
+        sends_notice=brand.sends_notice,
+        is_double_opt_in=brand.is_double_opt_in,
+        asks_why=brand.asks_why,
+        language=brand.language,
+        link_base=brand.link_base,
+        looks={code: look_of(brand, texts.get(code)) for code in {brand.language, *texts}},
+        topics={},
+    )
 
 
 directory = Directory()

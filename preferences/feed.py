@@ -59,7 +59,8 @@ FROM pg_current_snapshot() AS snapshot
 """
 _CHANGES = """
 SELECT change.xid, change.id, change.changed_at, brand.slug, topic.slug, change.channel, recipient.address,
-       change.state, change.source, change.reason, change.mailing, change.actor, change.settles_at,
+       change.state, change.frequency, change.paused_until, change.suppression,
+       change.source, change.reason, change.mailing, change.actor, change.settles_at,
        change.replaced::text, change.evidence::text
 FROM preferences_preferencechange change
 JOIN preferences_brand brand ON brand.id = change.brand_id
@@ -139,7 +140,25 @@ def utc(moment: datetime | None) -> str | None:
 
 
 def _change(row: tuple[Any, ...]) -> Change:
-    xid, id, changed_at, brand, topic, channel, address, state, source, reason, mailing, actor, until, was, why = row
+    (
+        xid,
+        id,
+        changed_at,
+        brand,
+        topic,
+        channel,
+        address,
+        state,
+        *setting,
+        source,
+        reason,
+        mailing,
+        actor,
+        until,
+        was,
+        why,
+    ) = row
+    frequency, paused_until, suppression = setting
     cursor = Cursor(xid, id)
     fields = {
         "id": id,
@@ -148,8 +167,11 @@ def _change(row: tuple[Any, ...]) -> Change:
         "brand": brand,
         "topic": topic,
         "channel": channel,
-        "address": address,
+        "address": address or None,
         "state": state,
+        "frequency": frequency,
+        "paused_until": paused_until.isoformat() if paused_until else None,
+        "suppression": suppression,
         "source": source,
         "reason": reason,
         "mailing": mailing,

@@ -9,6 +9,8 @@ DOORS = {
     Purpose.ONE_CLICK: "o",
     Purpose.PREFERENCES: "p",
     Purpose.HIDDEN: "h",
+    Purpose.OPT_IN: "j",
+    Purpose.ACCESS: "d",
 }
 
 

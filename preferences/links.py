@@ -47,6 +47,8 @@ class Purpose(StrEnum):
     HIDDEN = "hidden"
     CLICK = "click"
     OPEN = "open"
+    OPT_IN = "opt_in"
+    ACCESS = "access"
 
 
 class Channel(StrEnum):
@@ -55,7 +57,7 @@ class Channel(StrEnum):
 
 
 # A visit to these says nothing about one topic, so theirs may be empty.
-_MAY_LACK_TOPIC = frozenset({Purpose.PREFERENCES, Purpose.OPEN, Purpose.CLICK})
+_MAY_LACK_TOPIC = frozenset({Purpose.PREFERENCES, Purpose.OPEN, Purpose.CLICK, Purpose.ACCESS})
 
 
 class LinkError(ValueError):

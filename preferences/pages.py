@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.http import HttpResponse, QueryDict
 
 from preferences.directory import Link
-from preferences.models import Cause, Topic
+from preferences.languages import Language
+from preferences.models import Cause, Topic, Wish
+from preferences.rendering import page_response
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Choice:
 
 
 def answer_preferences(
-    request: HttpRequest, link: Link, action: str, fields: QueryDict | None, cause: Cause, *, is_by_hand: bool = False
+    link: Link, language: Language, action: str, fields: QueryDict | None, cause: Cause, *, is_by_hand: bool = False
 ) -> HttpResponse:
     """Show the recipient's topics; with `fields`, the form's, save them first in one transaction.
 
@@ -39,7 +40,7 @@ def answer_preferences(
         elif "save" in fields:
             provisional = link.recipient.provisional_topics() if is_by_hand else frozenset()
             if wishes := _wishes(topics, before, fields, provisional):
-                link.recipient.choose(wishes, cause)
+                link.recipient.choose({id: Wish(is_in=wish) for id, wish in wishes.items()}, cause)
     after = link.recipient.receives(topics) if fields is not None else before
     choices = [Choice(topic.slug, topic.name, topic.description, after[topic.id]) for topic in topics]
     changed = [choice for topic, choice in zip(topics, choices, strict=True) if before[topic.id] != after[topic.id]]
@@ -51,7 +52,7 @@ def answer_preferences(
         "saved": changed if fields is not None else None,
         "all_off": not any(after.values()) and (bool(changed) or link.recipient.is_suppressed()),
     }
-    return render(request, "preferences/page.html", context)
+    return page_response("preferences/page.html", language, link.brand.look(language.code), context)
 
 
 def _wishes(

@@ -18,6 +18,7 @@ from engagement.rows import send_age, signals_json
 from engagement.visitors import Sighting, sight, truncated, visitor_address
 from preferences.addresses import network_hash
 from preferences.directory import Link, directory
+from preferences.languages import Language, language_for
 from preferences.links import Purpose
 from preferences.models import Cause, PreferenceChange, Source, State
 from preferences.models.recipients import Standing
@@ -44,6 +45,7 @@ class Visit:
     token: str
     link: Link
     sighting: Sighting
+    language: Language
     number: int | None = None
     at: float = field(default_factory=time.time)
     dwell: float | None = None
@@ -51,7 +53,8 @@ class Visit:
     @classmethod
     def open(cls, request: HttpRequest, door: str, token: str) -> Visit:
         """Open the link. Raises LinkError for any token that does not open this door."""
-        return cls(door, token, directory.open(token, PURPOSES[door]), sight(request))
+        link = directory.open(token, PURPOSES[door])
+        return cls(door, token, link, sight(request), language_for(request, link.brand.language))
 
     def take(self, nonce: Nonce | None) -> None:
         """Tie this request to the page view that carried `nonce`."""

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.csp import CSP, build_policy
 
+from preferences.languages import language_for
 from preferences.links import LinkError
 from unsubscribe import pages
 from unsubscribe.bodies import BodyError
@@ -88,7 +89,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
     try:
         return _enter(request)
     except LinkError:
-        return HttpResponse(pages.fixed("unsubscribe/not_found.html"), status=404)
+        return HttpResponse(_fixed("unsubscribe/not_found.html", request), status=404)
     except BodyError as error:
         return HttpResponse(f"{error}\n", status=error.status, content_type="text/plain; charset=utf-8")
     except (Error, ImproperlyConfigured) as error:
@@ -96,8 +97,12 @@ def _answer(request: HttpRequest) -> HttpResponse:
         logger.error(
             "a door answered 503: %s", error if isinstance(error, ImproperlyConfigured) else type(error).__name__
         )
-        content = pages.fixed("unsubscribe/unavailable.html")
+        content = _fixed("unsubscribe/unavailable.html", request)
         return HttpResponse(content, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _fixed(template: str, request: HttpRequest) -> bytes:
+    return pages.fixed(template, language_for(request, settings.LANGUAGE_CODE))
 
 
 def _enter(request: HttpRequest) -> HttpResponse:
@@ -108,7 +113,7 @@ def _enter(request: HttpRequest) -> HttpResponse:
         raise LinkError("not a door of ours")
     response: HttpResponse = pattern.callback(request, token=token, **pattern.default_args)
     if response.status_code == 405 and request.method in {"GET", "HEAD"}:  # a tab restored after a press, perhaps
-        response.content = pages.fixed("unsubscribe/pressed.html")
+        response.content = _fixed("unsubscribe/pressed.html", request)
     if request.method == "OPTIONS":  # no door takes it, and each answers which methods it takes
         return HttpResponse(status=204, headers={"Allow": f"{response.headers['Allow']}, OPTIONS"})
     return response

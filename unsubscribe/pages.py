@@ -10,29 +10,30 @@ import re
 from functools import cache, lru_cache
 from html import escape
 
-from django.template.loader import render_to_string
-
 from preferences.directory import Link
+from preferences.languages import Language
+from preferences.looks import Look
+from preferences.rendering import page
 
 _MARKS = {"token": "zq-token-qz", "nonce": "zq-nonce-qz", "masked": "zq-masked-qz"}
 _MARK = re.compile("zq-(token|nonce|masked)-qz")
 
 
-def landing(door: str, token: str, nonce: str, link: Link) -> bytes:
+def landing(door: str, token: str, nonce: str, link: Link, language: Language) -> bytes:
     """Return the landing page for the door ("u" or "o") that the link's purpose opens."""
     values = {b"token": token.encode(), b"nonce": nonce.encode(), b"masked": escape(link.masked_address).encode()}
-    return _template(door, link.brand.name, link.topic_name) % values
+    return _template(door, link.brand.look(language.code), link.topic_name(language.code), language) % values
 
 
 @lru_cache(4_096)
-def _template(door: str, brand_name: str, topic_name: str) -> bytes:
+def _template(door: str, look: Look, topic_name: str, language: Language) -> bytes:
     """The page with %(token)s, %(nonce)s and %(masked)s in it."""
-    context = {**_MARKS, "door": door, "brand_name": brand_name, "topic_name": topic_name}
-    page = render_to_string("unsubscribe/landing.html", context)
-    return _MARK.sub(r"%(\1)s", page.replace("%", "%%")).encode()
+    context = {**_MARKS, "door": door, "brand_name": look.name, "topic_name": topic_name}
+    text = page("unsubscribe/landing.html", language, look, context)
+    return _MARK.sub(r"%(\1)s", text.replace("%", "%%")).encode()
 
 
 @cache
-def fixed(template: str) -> bytes:
-    """A page that is the same for everyone."""
-    return render_to_string(template).encode()
+def fixed(template: str, language: Language) -> bytes:
+    """A page that is the same for everyone who speaks the language."""
+    return page(template, language, None, {}).encode()

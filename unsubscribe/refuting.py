@@ -16,7 +16,7 @@ from engagement.rows import signals_json
 from preferences import addresses
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Source, State
-from preferences.models.ledger import Restored
+from preferences.models.writing import Restored
 
 _CITED = 10  # interactions that a reinstatement names
 _CONTEXT_NAMES = frozenset(rule.__name__ for rule in CONTEXT_RULES)

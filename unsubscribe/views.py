@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from engagement.detection import PageFacts, Value, may_commit
 from engagement.models import Kind
 from preferences.models import Source
 from preferences.pages import answer_preferences
+from preferences.rendering import page_response
 from unsubscribe import nonces, notices, pages
 from unsubscribe.bodies import read_body, read_form, read_page, read_report
 from unsubscribe.doors import Visit
@@ -28,7 +28,7 @@ def landing(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit.number = nonces.new_visit()
     visit.record(Kind.VISIT if door == "u" else Kind.HEADER_VISIT, "page")
     nonce = nonces.seal(NonceKind.VISIT, visit.number, token, at=visit.at)
-    return HttpResponse(pages.landing(door, token, nonce, visit.link))
+    return HttpResponse(pages.landing(door, token, nonce, visit.link, visit.language))
 
 
 def one_click(request: HttpRequest, visit: Visit) -> HttpResponse:
@@ -113,7 +113,7 @@ def preferences(request: HttpRequest, door: str, token: str) -> HttpResponse:
     fields = read_form(request) if request.method == "POST" else None
     is_by_hand = fields is not None and visit.judge(is_press=True)[1].value is not Value.MACHINE
     cause = visit.cause(Source.PREFERENCE_PAGE)
-    response = answer_preferences(request, visit.link, action, fields, cause, is_by_hand=is_by_hand)
+    response = answer_preferences(visit.link, visit.language, action, fields, cause, is_by_hand=is_by_hand)
     visit.record(Kind.PREFERENCES_VISIT if fields is None else Kind.PREFERENCES_SAVE, "page")
     return response
 
@@ -127,16 +127,16 @@ def hidden(request: HttpRequest, door: str, token: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, visit: Visit, outcome: str, **extra: Any) -> HttpResponse:
-    link = visit.link
+    link, look = visit.link, visit.link.brand.look(visit.language.code)
     context = {
         "door": visit.door,
         "token": visit.token,
         "nonce": nonces.seal(NonceKind.VISIT, visit.number or nonces.new_visit(), visit.token),
         "masked": link.masked_address,
         "brand_name": link.brand.name,
-        "topic_name": link.topic_name,
+        "topic_name": link.topic_name(visit.language.code),
     }
-    return render(request, f"unsubscribe/{outcome}.html", context | extra)
+    return page_response(f"unsubscribe/{outcome}.html", visit.language, look, context | extra)
 
 
 def _undo_pass(visit: Visit) -> str:

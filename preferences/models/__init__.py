@@ -1,14 +1,29 @@
 from __future__ import annotations
 
-from preferences.models.brands import Brand, BrandKey, Policy, Topic
+from preferences.models.answers import LeavingAnswer, LeavingAnswerCount, LeavingReason, LeavingReasonText
+from preferences.models.asking import LinkRequest
+from preferences.models.brands import Brand, BrandKey, BrandText, Policy
 from preferences.models.ledger import Cause, PreferenceChange, Source, State
-from preferences.models.recipients import Outcome, Recipient, Subscription, Suppression
+from preferences.models.people import Companions, Person
+from preferences.models.recipients import Choice, Outcome, Pause, Recipient, Subscription, Suppression, Wish
+from preferences.models.topics import Frequency, Topic, TopicGroup, TopicGroupText, TopicText
 
 __all__ = [
     "Brand",
     "BrandKey",
+    "BrandText",
     "Cause",
+    "Choice",
+    "Companions",
+    "Frequency",
+    "LeavingAnswer",
+    "LeavingAnswerCount",
+    "LeavingReason",
+    "LeavingReasonText",
+    "LinkRequest",
     "Outcome",
+    "Pause",
+    "Person",
     "Policy",
     "PreferenceChange",
     "Recipient",
@@ -17,4 +32,8 @@ __all__ = [
     "Subscription",
     "Suppression",
     "Topic",
+    "TopicGroup",
+    "TopicGroupText",
+    "TopicText",
+    "Wish",
 ]

@@ -1,9 +1,10 @@
-"""Brands, their topics and the keys that seal their links."""
+"""Brands, how they look and speak, and the keys that seal their links."""
 
 from __future__ import annotations
 
 import base64
 from functools import cache
+from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,9 +18,16 @@ from django.utils import timezone
 from preferences.addresses import address_key_check
 from preferences.links import LinkKey
 
+if TYPE_CHECKING:
+    from preferences.models.topics import Topic
+
 slug_validator = RegexValidator(
     r"\A[a-z0-9][a-z0-9_-]{0,63}\Z", "Use 1 to 64 of a-z, 0-9, _ and -, starting with a letter or digit."
 )
+
+
+colour_validator = RegexValidator(r"\A#[0-9a-f]{6}\Z", "Use a colour such as #0b5f6b: # and six of 0-9 a-f.")
+MAX_LOGO_BYTES = 100_000
 
 
 class Policy(models.TextChoices):
@@ -60,6 +68,52 @@ class Brand(models.Model):
         db_default=False,
         help_text="After an opt-out by arrival, send a short mail that says so and how to come back.",
     )
+    is_double_opt_in = models.BooleanField(
+        "double opt-in",
+        default=False,
+        db_default=False,
+        help_text="Whoever switches a topic on gets a mail first, and the link in it switches it on.",
+    )
+    asks_why = models.BooleanField(
+        "asks why",
+        default=True,
+        db_default=True,
+        help_text="After someone has left, one question that they may answer or not.",
+    )
+    language = models.CharField(
+        max_length=10,
+        choices=settings.LANGUAGES,
+        default="en",
+        db_default="en",
+        help_text="Of its own texts, and for whoever's browser asks for none that there is.",
+    )
+    reply_to = models.EmailField("reply address", blank=True, db_default="")
+    imprint_url = models.URLField("imprint", blank=True, db_default="")
+    privacy_url = models.URLField("privacy notice", blank=True, db_default="")
+    accent = models.CharField(
+        "colour",
+        max_length=7,
+        blank=True,
+        db_default="",
+        validators=[colour_validator],
+        help_text="Of buttons and links on a light page.",
+    )
+    accent_dark = models.CharField(
+        "colour on dark",
+        max_length=7,
+        blank=True,
+        db_default="",
+        validators=[colour_validator],
+        help_text="Of buttons and links on a dark page.",
+    )
+    logo = models.BinaryField(null=True, editable=True)
+    logo_type = models.CharField(max_length=20, blank=True, db_default="", editable=False)
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        related_name="brands",
+        blank=True,
+        help_text="Who sees this brand in the admin. Superusers see all.",
+    )
     address_key_check = models.CharField(max_length=8, editable=False, default=address_key_check)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -88,7 +142,24 @@ class Brand(models.Model):
     def topic_for(self, slug: str) -> Topic:
         """Return the topic named by an authentic link, making it when this database has not heard of it yet:
         a wish to leave is never refused for lack of a row."""
-        return Topic.objects.get_or_create(brand=self, slug=slug, defaults={"name": slug.replace("-", " ").title()})[0]
+        return self.topics.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").title()})[0]
+
+
+class BrandText(models.Model):
+    """A brand's own texts on its pages, in one language. Plain text; an empty one leaves its place out."""
+
+    brand = models.ForeignKey(Brand, models.CASCADE, related_name="texts")
+    language = models.CharField(max_length=10, choices=settings.LANGUAGES)
+    introduction = models.CharField(max_length=500, blank=True, help_text="At the top of the preference page.")
+    goodbye = models.CharField(max_length=500, blank=True, help_text="Below “you are unsubscribed”.")
+    footer = models.CharField(max_length=500, blank=True, help_text="At the foot of every page and mail.")
+
+    class Meta:
+        ordering = ["brand", "language"]
+        constraints = [models.UniqueConstraint(fields=["brand", "language"], name="brand_text_language")]
+
+    def __str__(self) -> str:
+        return self.language
 
 
 class BrandKeyQuerySet(models.QuerySet["BrandKey"]):
@@ -127,27 +198,6 @@ class BrandKey(models.Model):
     def revive(self) -> None:
         self.retired_at = None
         self.save(update_fields=["retired_at"])
-
-
-class Topic(models.Model):
-    """A kind of mail that one can choose."""
-
-    brand = models.ForeignKey(Brand, models.PROTECT, related_name="topics")
-    slug = models.CharField(max_length=64, validators=[slug_validator])
-    name = models.CharField(max_length=100)
-    description = models.CharField(max_length=300, blank=True)
-    is_default_in = models.BooleanField(
-        "in by default", default=True, help_text="What holds for a recipient who has never said anything."
-    )
-    position = models.PositiveSmallIntegerField(default=100)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        ordering = ["brand", "position", "slug"]
-        constraints = [models.UniqueConstraint(fields=["brand", "slug"], name="topic_brand_slug")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 def _secret_box() -> MultiFernet:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from django.db import models
 from django.db.models.functions import Now
@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from preferences import addresses
 from preferences.links import Channel
-from preferences.models import ledger
-from preferences.models.brands import Brand, Topic
-from preferences.models.ledger import Cause, Restored, State, Step, turn_of
+from preferences.models import writing
+from preferences.models.brands import Brand
+from preferences.models.ledger import Cause, State
+from preferences.models.topics import Frequency, Topic
+from preferences.models.writing import UNCHANGED, Restored, Setting, Step, turn_of
 from preferences.prepared import fetch_all
 
 
@@ -72,6 +74,36 @@ class SuppressionReason(models.TextChoices):
     EVERYTHING = "everything", "left everything"
     IMPORT = "import", "imported suppression list"
     ADMIN = "admin", "set by an operator"
+    ERASED = "erased", "erased at the person's wish"
+
+
+# What a person who leaves everything means is a brand's mails of its own accord, not what a contract requires.
+SPARING_REQUIRED = frozenset({SuppressionReason.EVERYTHING, SuppressionReason.ERASED})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants of one topic: in or out, how often, and nothing before which day. None leaves as it is."""
+
+    is_in: bool | None = None
+    frequency: str | None = None
+    paused_until: date | None = None
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(self.frequency, self.paused_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What holds for one topic. `is_in` is what was chosen or is the default, whatever stands above the topic; it
+    `is_received` unless a suppression or a pause stops it today. A pause that has ended is none."""
+
+    is_in: bool
+    is_received: bool
+    frequency: str
+    paused_until: date | None
+    change_id: int | None
 
 
 class Recipient(models.Model):
@@ -108,53 +140,78 @@ class Recipient(models.Model):
         With `unless_back_since`, whoever left and came back since then is not taken off.
         """
         step = replace(self._step(cause, topic_id, State.OUT), unless_back_since=unless_back_since)
-        return _outcome([ledger.write_alone(step)])
+        return _outcome([writing.write_alone(step)])
 
     def opt_in(self, topic_id: int, cause: Cause) -> Outcome:
         """Begin the topic for this recipient. Idempotent. A suppression, which would contradict it, gives way."""
-        with turn_of(self.id, self.brand_id):
-            return _outcome([*self._give_way({topic_id}, cause), ledger.write(self._step(cause, topic_id, State.IN))])
+        with turn_of(self.brand_id, self.id):
+            return _outcome([*self._give_way({topic_id}, cause), writing.write(self._step(cause, topic_id, State.IN))])
 
-    def undo_opt_out(self, topic_id: int, cause: Cause) -> Outcome:
-        """Put back what the present opt-out replaced, if there is one. Idempotent."""
-        with turn_of(self.id, self.brand_id):
-            return _outcome([*self._give_way({topic_id}, cause), ledger.write(self._step(cause, topic_id))])
+    def undo_opt_out(self, topic_id: int, cause: Cause, setting: Setting = UNCHANGED) -> Outcome:
+        """Put back what the present opt-out replaced, if there is one, with another `setting` if given: fewer mails, or
+        none for a while, instead of none for ever. Idempotent."""
+        step = replace(self._step(cause, topic_id), setting=setting)
+        with turn_of(self.brand_id, self.id):
+            return _outcome([*self._give_way({topic_id}, cause), writing.write(step)])
 
     def undo_change(self, change_id: int, topic_id: int, cause: Cause) -> Outcome:
         """Put back what the opt-out `change_id` replaced, unless another change has come since. Idempotent."""
         step = Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, replacing=change_id)
-        return _outcome([ledger.write_alone(step)])
+        return _outcome([writing.write_alone(step)])
 
     def reinstate(self, change_id: int, topic_id: int, cause: Cause, restoring: Restored) -> Outcome:
         """Put the row back that the opt-out `change_id`, and those it added to, had replaced: a robot ended it.
         Nothing is written once another change has come since. Idempotent."""
         step = replace(self._step(cause, topic_id), replacing=change_id, restoring=restoring)
-        return _outcome([ledger.write_alone(step)])
+        return _outcome([writing.write_alone(step)])
 
-    def choose(self, wishes: Mapping[int, bool], cause: Cause) -> Outcome:
-        """Set the topics named by id to in (True) or out, all or none, and leave every other topic alone."""
-        with turn_of(self.id, self.brand_id):
-            written = self._give_way(set(wishes), cause) if any(wishes.values()) else []
-            for topic_id, is_in in wishes.items():
-                written.append(ledger.write(self._step(cause, topic_id, State.IN if is_in else State.OUT)))
-            return _outcome(written)
+    def choose(self, wishes: Mapping[int, Wish], cause: Cause) -> Outcome:
+        """Grant the wishes about the topics named by id, all or none, and leave every other topic alone."""
+        with turn_of(self.brand_id, self.id):
+            return _outcome(self.choose_in_turn(wishes, cause))
 
     def leave_everything(self, cause: Cause) -> Outcome:
-        """Opt out of every topic of the brand, and of those it does not have yet, by a suppression. Idempotent."""
-        topic_ids = Topic.objects.filter(brand_id=self.brand_id).values_list("id", flat=True)
-        with turn_of(self.id, self.brand_id):
-            written = [ledger.write(self._step(cause, topic_id, State.OUT)) for topic_id in topic_ids]
-            return _outcome([*written, ledger.suppress(self._step(cause), SuppressionReason.EVERYTHING)])
+        """Opt out of every topic of the brand, and of those it does not have yet, by a suppression; what a contract
+        requires stays. Idempotent."""
+        with turn_of(self.brand_id, self.id):
+            return _outcome(self.leave_everything_in_turn(cause))
+
+    def pause(self, until: date, cause: Cause) -> Outcome:
+        """Send nothing before the day `until`; a day past ends the pause. Idempotent."""
+        with turn_of(self.brand_id, self.id):
+            return _outcome([self.pause_in_turn(until, cause)])
+
+    # The verbs' inner halves, for who holds the turn: a `Person` holds several at once.
+
+    def choose_in_turn(self, wishes: Mapping[int, Wish], cause: Cause) -> list[int | None]:
+        coming = {topic_id for topic_id, wish in wishes.items() if wish.is_in}
+        written = self._give_way(coming, cause) if coming else []
+        for topic_id, wish in wishes.items():
+            state = None if wish.is_in is None else State.IN if wish.is_in else State.OUT
+            step = replace(self._step(cause, topic_id, state), setting=wish.setting, is_setting=state is None)
+            written.append(writing.write(step))
+        return written
+
+    def leave_everything_in_turn(self, cause: Cause) -> list[int | None]:
+        topics = Topic.objects.filter(brand_id=self.brand_id, is_required=False)
+        written = [
+            writing.write(self._step(cause, topic_id, State.OUT)) for topic_id in topics.values_list("id", flat=True)
+        ]
+        return [*written, writing.suppress(self._step(cause), SuppressionReason.EVERYTHING)]
+
+    def pause_in_turn(self, until: date, cause: Cause) -> int | None:
+        step = self._step(cause)
+        return writing.pause(step, until) if until > today() else writing.go_on(step)
 
     def suppress(self, reason: SuppressionReason, cause: Cause) -> Outcome:
         """Never send to this address again, whatever the topics say. Idempotent."""
-        with turn_of(self.id, self.brand_id):
-            return _outcome([ledger.suppress(self._step(cause), reason)])
+        with turn_of(self.brand_id, self.id):
+            return _outcome([writing.suppress(self._step(cause), reason)])
 
     def lift_suppression(self, cause: Cause) -> Outcome:
         """Let the topics speak again. Idempotent."""
-        with turn_of(self.id, self.brand_id):
-            return _outcome([ledger.lift(self._step(cause))])
+        with turn_of(self.brand_id, self.id):
+            return _outcome([writing.lift(self._step(cause))])
 
     def standing(self, topic_id: int | None, *, visitor: str = "", program: str = "") -> Standing:
         """What holds for the topic, None for one that nobody has heard of yet; one query. `visitor` and `program` are
@@ -167,34 +224,58 @@ class Recipient(models.Model):
         return Suppression.objects.filter(recipient_id=self.id).exists()
 
     def receives(self, topics: Iterable[Topic]) -> dict[int, bool]:
-        """Return, by topic id, whether this recipient receives each of `topics`; two queries."""
-        if self.is_suppressed():
-            return {topic.id: False for topic in topics}
-        states = dict(
-            Subscription.objects.filter(recipient_id=self.id, channel=self.channel).values_list("topic_id", "state")
-        )
-        return {
-            topic.id: topic.is_default_in
-            if (state := states.get(topic.id, State.DEFAULT)) == State.DEFAULT
-            else state == State.IN
-            for topic in topics
-        }
+        """Return, by topic id, whether this recipient receives each of `topics` today; three queries."""
+        return {topic_id: choice.is_received for topic_id, choice in self.choices(topics).items()}
+
+    def choices(self, topics: Iterable[Topic]) -> dict[int, Choice]:
+        """Return, by topic id, what holds for each of `topics`; three queries."""
+        suppression = Suppression.objects.filter(recipient_id=self.id).first()
+        pause = Pause.objects.filter(recipient_id=self.id, until__gt=today()).first()
+        rows = Subscription.objects.filter(recipient_id=self.id, channel=self.channel)
+        present = {row.topic_id: row for row in rows}
+        return {topic.id: _choice(topic, present.get(topic.id), suppression, pause) for topic in topics}
+
+    def paused_until(self) -> date | None:
+        """The day before which nothing at all is sent, None when no pause of everything holds."""
+        pause = Pause.objects.filter(recipient_id=self.id, until__gt=today()).first()
+        return pause.until if pause else None
 
     def provisional_topics(self) -> frozenset[int]:
         """Return the ids of the topics that the recipient has left provisionally; one query."""
         rows = Subscription.objects.filter(recipient_id=self.id, channel=self.channel, state=State.OUT)
         return frozenset(rows.filter(settles_at__gt=timezone.now()).values_list("topic_id", flat=True))
 
-    def _give_way(self, topic_ids: set[int], cause: Cause) -> list[int | None]:
+    def _give_way(self, topic_ids: Collection[int], cause: Cause) -> list[int | None]:
         """Lift a suppression for the sake of `topic_ids`: every other topic stays off, now by its own state."""
-        lifted = ledger.lift(self._step(cause))
+        lifted = writing.lift(self._step(cause))
         if lifted is None:
             return []
-        others = Topic.objects.filter(brand_id=self.brand_id).exclude(id__in=topic_ids).values_list("id", flat=True)
-        return [lifted, *(ledger.write(self._step(cause, other, State.OUT)) for other in others)]
+        others = Topic.objects.filter(brand_id=self.brand_id, is_required=False).exclude(id__in=topic_ids)
+        ids = others.values_list("id", flat=True)
+        return [lifted, *(writing.write(self._step(cause, other, State.OUT)) for other in ids)]
 
     def _step(self, cause: Cause, topic_id: int | None = None, state: State | None = None) -> Step:
         return Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, state)
+
+
+def today() -> date:
+    """The day by UTC, which is the database's: a pause ends with the day before the one it names."""
+    return datetime.now(UTC).date()
+
+
+def _choice(topic: Topic, row: Subscription | None, suppression: Suppression | None, pause: Pause | None) -> Choice:
+    state = row.state if row else State.DEFAULT
+    is_in = topic.is_default_in or topic.is_required if state == State.DEFAULT else state == State.IN
+    until = row.paused_until if row and row.paused_until and row.paused_until > today() else None
+    is_held = suppression is not None and not (topic.is_required and suppression.reason in SPARING_REQUIRED)
+    is_paused = not topic.is_required and (until is not None or pause is not None)
+    return Choice(
+        is_in=is_in,
+        is_received=is_in and not is_held and not is_paused,
+        frequency=row.frequency if row else "",
+        paused_until=until,
+        change_id=row.change_id if row else None,
+    )
 
 
 def _outcome(written: Iterable[int | None]) -> Outcome:
@@ -205,7 +286,8 @@ class Subscription(models.Model):
     """The present state of a recipient's topic on a channel. No row means that nothing was ever chosen.
 
     `previous_state` is what was before, and what an undo of an opt-out returns to: an opt-out that only settles
-    another keeps it. `settles_at` is the moment until which an opt-out is provisional.
+    another keeps it. `changed_at` is when the state changed last, `settles_at` the moment until which that is
+    provisional. `frequency` is "" when none was chosen; nothing is sent before the day `paused_until`.
     """
 
     pk = models.CompositePrimaryKey("recipient_id", "topic_id", "channel")
@@ -217,6 +299,8 @@ class Subscription(models.Model):
     change_id = models.BigIntegerField()
     changed_at = models.DateTimeField()
     settles_at = models.DateTimeField(null=True)
+    frequency = models.CharField(max_length=7, choices=Frequency, blank=True, db_default="")
+    paused_until = models.DateField(null=True)
 
     class Meta:
         constraints = [
@@ -237,3 +321,14 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.get_reason_display()
+
+
+class Pause(models.Model):
+    """Nothing is sent before the day `until`, of any topic. It ends by itself; its row stays until the next wish."""
+
+    recipient = models.OneToOneField(Recipient, models.PROTECT, primary_key=True, related_name="pause_row")
+    until = models.DateField()
+    change_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"until {self.until}"

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from preferences.links import Channel
-from preferences.models import PreferenceChange, Recipient, Source, State, Subscription, Suppression
-from preferences.models.ledger import turn_of
+from preferences.models import PreferenceChange, Recipient, Source, State, Subscription, Suppression, Wish
 from preferences.models.recipients import SuppressionReason
+from preferences.models.writing import turn_of
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 
 
@@ -31,7 +31,8 @@ def test_opting_out_makes_the_recipient_and_says_what_it_replaced() -> None:
     outcome = alice.opt_out(topic.id, make_cause(evidence={"visit": 7}))
     row = PreferenceChange.objects.get(id=outcome.change_ids[0])
     assert Recipient.objects.get().address == "alice@example.org"
-    assert row.replaced == {"state": "default", "change": None, "previous": None, "since": None}
+    nothing: dict[str, object] = {"state": "default", "change": None, "previous": None, "since": None}
+    assert row.replaced == {**nothing, "frequency": "", "paused_until": None}
     assert (row.mailing, row.evidence, row.brand) == ("2026-11", {"visit": 7}, brand)
     assert Subscription.objects.get().change_id == row.id
 
@@ -127,7 +128,7 @@ VERBS: dict[str, Callable[[Recipient, int], object]] = {
     "all": lambda r, t: r.leave_everything(make_cause()),
     "suppress": lambda r, t: r.suppress(SuppressionReason.ADMIN, make_cause(Source.ADMIN)),
     "lift": lambda r, t: r.lift_suppression(make_cause(Source.ADMIN)),
-    "choose": lambda r, t: r.choose({t: True}, make_cause()),
+    "choose": lambda r, t: r.choose({t: Wish(is_in=True)}, make_cause()),
 }
 
 
@@ -232,7 +233,7 @@ def test_two_brands_never_wait_for_each_other() -> None:
         done.set()
         connection.close()
 
-    with turn_of(make_recipient(one.brand).id, one.brand_id):
+    with turn_of(one.brand_id, make_recipient(one.brand).id):
         worker = threading.Thread(target=other)
         worker.start()
         assert done.wait(30)

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from preferences import mailable
 from preferences.links import Channel
-from preferences.models import Brand, Recipient, Source, Topic
-from preferences.models.recipients import SuppressionReason
+from preferences.models import Brand, Pause, Recipient, Source, Topic, Wish
+from preferences.models.recipients import SuppressionReason, today
+from preferences.models.writing import NOT_PAUSED
 from tests.commands import Result, run
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 
@@ -36,7 +37,7 @@ def ask(*arguments: object, stdin: bytes | str = "alice@example.org\n") -> Resul
 
 
 def answer(*arguments: object) -> tuple[str, str]:
-    [[_, may, reason]] = ask(*arguments).rows
+    [[_, may, reason, _]] = ask(*arguments).rows
     return may, reason
 
 
@@ -91,23 +92,26 @@ def test_another_topic_brand_or_channel_says_nothing_here(alice: Recipient, news
 def test_every_spelling_finds_the_opt_out(alice: Recipient, news: Topic) -> None:
     alice.opt_out(news.id, make_cause())
     result = ask(stdin="ALICE@Example.org \r\nalice@example.org")
-    assert result.rows == [["ALICE@Example.org", "no", "unsubscribed"], ["alice@example.org", "no", "unsubscribed"]]
+    assert result.rows == [
+        ["ALICE@Example.org", "no", "unsubscribed", "every"],
+        ["alice@example.org", "no", "unsubscribed", "every"],
+    ]
 
 
 def test_numbers_have_their_own_answers(brand: Brand, news: Topic) -> None:
     make_recipient(brand, "+14155550123", Channel.SMS).opt_out(news.id, make_cause())
-    assert ask("--channel", "sms", stdin="+1 415 555 0123").rows == [["+1 415 555 0123", "no", "unsubscribed"]]
+    assert ask("--channel", "sms", stdin="+1 415 555 0123").rows == [["+1 415 555 0123", "no", "unsubscribed", "every"]]
 
 
 def test_every_line_is_answered_in_its_place(alice: Recipient, news: Topic) -> None:
     alice.opt_out(news.id, make_cause())
     result = ask(stdin=b"bob@example.org\nbad\taddress\n\n\xff\nalice@example.org\nbob@example.org\n")
     assert result.rows == [
-        ["bob@example.org", "yes", "default_in"],
-        ["bad?address", "no", "bad_address"],
-        ["\\xff", "no", "bad_address"],
-        ["alice@example.org", "no", "unsubscribed"],
-        ["bob@example.org", "yes", "default_in"],
+        ["bob@example.org", "yes", "default_in", "every"],
+        ["bad?address", "no", "bad_address", "every"],
+        ["\\xff", "no", "bad_address", "every"],
+        ["alice@example.org", "no", "unsubscribed", "every"],
+        ["bob@example.org", "yes", "default_in", "every"],
     ]
     assert (result.status, result.err) == (0, "2 bad addresses, answered no.\n")
 
@@ -122,8 +126,8 @@ def test_many_batches_keep_the_order(alice: Recipient, news: Topic, brand: Brand
     assert {row[0] for row in rows if row[1] == "no"} == leaving
 
 
-def test_only_two_answers_let_a_mail_go() -> None:
-    assert {"subscribed", "default_in"} == mailable.MAY_MAIL
+def test_only_three_answers_let_a_mail_go() -> None:
+    assert {"subscribed", "default_in", "required"} == mailable.MAY_MAIL
 
 
 def test_a_topic_nobody_knows_is_refused(brand: Brand, news: Topic) -> None:
@@ -137,3 +141,34 @@ def test_a_changed_address_key_makes_nobody_mailable(alice: Recipient, settings:
     result = ask()
     assert (result.status, result.out) == (1, "")
     assert "FAREWELL_ADDRESS_KEY" in result.err
+
+
+def test_a_pause_of_the_topic_or_of_everything_holds_until_its_day(alice: Recipient, news: Topic) -> None:
+    alice.choose({news.id: Wish(paused_until=today() + timedelta(days=14))}, make_cause())
+    assert answer() == ("no", "paused")
+    alice.choose({news.id: Wish(paused_until=NOT_PAUSED)}, make_cause())
+    assert answer() == ("yes", "default_in")
+    alice.pause(today() + timedelta(days=1), make_cause())
+    assert answer() == ("no", "paused")
+    Pause.objects.update(until=today())
+    assert answer() == ("yes", "default_in")
+
+
+def test_what_a_contract_requires_goes_on_when_everything_was_left(alice: Recipient, news: Topic) -> None:
+    Topic.objects.update(is_required=True)
+    alice.pause(today() + timedelta(days=14), make_cause())
+    alice.leave_everything(make_cause())
+    assert answer() == ("yes", "required")
+    alice.suppress(SuppressionReason.ADMIN, make_cause())
+    assert answer() == ("no", "suppressed_admin")
+
+
+def test_a_required_topic_ends_by_its_own_link(alice: Recipient, news: Topic) -> None:
+    Topic.objects.update(is_required=True)
+    alice.opt_out(news.id, make_cause())
+    assert answer() == ("no", "unsubscribed")
+
+
+def test_how_often_stands_in_the_last_column(alice: Recipient, news: Topic) -> None:
+    alice.choose({news.id: Wish(is_in=True, frequency="weekly")}, make_cause())
+    assert ask().rows == [["alice@example.org", "yes", "subscribed", "weekly"]]

@@ -8,13 +8,14 @@ from preferences import mailable
 from preferences.links import Channel
 from preferences.management import lookups
 from preferences.management.example import ExampleCommand
-from preferences.models import Topic
+from preferences.models import Frequency, Topic
 from preferences.streams import AddressLines, progress, quiet_end
 
 _EXAMPLE = """\
 manage.py mailable --brand demo --topic news < addresses.txt | awk -F '\\t' '$2 == "yes" { print $1 }'
 
-Reads one address a line from standard input and writes ADDRESS<TAB>yes|no<TAB>REASON for each, in the same order.
+Reads one address a line from standard input and writes ADDRESS<TAB>yes|no<TAB>REASON<TAB>FREQUENCY for each, in the
+same order.
 Every line gets its answer, a bad address the answer no, so the exit status is 0 whatever the answers are.
 docs/commands.md lists the reasons."""
 
@@ -40,10 +41,11 @@ class Command(ExampleCommand):
     def _write(self, topic: Topic, channel: Channel, lines: AddressLines) -> None:
         with progress("address") as bar:
             for batch in lines.batches():
-                reasons = mailable.reasons(topic, channel, [address for _, address in batch])
+                answers = mailable.answers(topic, channel, [address for _, address in batch])
                 rows = [
-                    f"{text}\t{'yes' if reason in mailable.MAY_MAIL else 'no'}\t{reason}\n"
-                    for (text, _), reason in zip(batch, reasons, strict=True)
+                    f"{text}\t{'yes' if answer.reason in mailable.MAY_MAIL else 'no'}\t{answer.reason}"
+                    f"\t{answer.frequency or Frequency.EVERY}\n"
+                    for (text, _), answer in zip(batch, answers, strict=True)
                 ]
                 self.stdout.write("".join(rows), ending="")
                 bar.update(len(batch))

@@ -51,7 +51,7 @@ class Command(ExampleCommand):
         self.stdout.write(f"{sent} mails sent.")
 
     def _mailable(self, topic: Topic, to: list[str]) -> list[str]:
-        reasons = mailable.reasons(topic, Channel.EMAIL, to)
+        reasons = [answer.reason for answer in mailable.answers(topic, Channel.EMAIL, to)]
         for address, reason in zip(to, reasons, strict=True):
             if reason not in mailable.MAY_MAIL:
                 self.stderr.write(f"{address} is left out: {reason.replace('_', ' ')}.")
