@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from unsubscribe import views
+from unsubscribe import centre, views
 
 
 def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
@@ -13,7 +13,7 @@ def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
         path(f"{door}/<str:token>/arrive", views.arrive, {"door": door}, name=f"{name}-arrive"),
         path(f"{door}/<str:token>/confirm", views.confirm, {"door": door}, name=f"{name}-confirm"),
         path(f"{door}/<str:token>/undo", views.undo, {"door": door}, name=f"{name}-undo"),
-        path(f"{door}/<str:token>/preferences", views.preferences, {"door": door}, name=f"{name}-preferences"),
+        path(f"{door}/<str:token>/preferences", centre.preferences, {"door": door}, name=f"{name}-preferences"),
     ]
 
 
@@ -21,6 +21,6 @@ app_name = "unsubscribe"
 urlpatterns = [
     *_unsubscribe_doors("u", "link"),
     *_unsubscribe_doors("o", "header"),
-    path("p/<str:token>", views.preferences, {"door": "p"}, name="preferences"),
+    path("p/<str:token>", centre.preferences, {"door": "p"}, name="preferences"),
     path("h/<str:token>", views.hidden, {"door": "h"}, name="hidden"),
 ]

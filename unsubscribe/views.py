@@ -10,7 +10,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from engagement.detection import PageFacts, Value, may_commit
 from engagement.models import Kind
 from preferences.models import Source
-from preferences.pages import answer_preferences
 from preferences.rendering import page_response
 from unsubscribe import nonces, notices, pages
 from unsubscribe.bodies import read_body, read_form, read_page, read_report
@@ -103,19 +102,6 @@ def undo(request: HttpRequest, door: str, token: str) -> HttpResponse:
     outcome = visit.link.recipient.undo_opt_out(visit.link.topic_id(), visit.cause(Source.UNDO))
     visit.record(Kind.UNDO, "undone" if outcome.has_changed else "unchanged")
     return _page(request, visit, "undone", changed=outcome.has_changed)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def preferences(request: HttpRequest, door: str, token: str) -> HttpResponse:
-    """The preference page, by its own link or from an unsubscribe page."""
-    visit = Visit.open(request, door, token)
-    action = f"/{door}/{token}" if door == "p" else f"/{door}/{token}/preferences"
-    fields = read_form(request) if request.method == "POST" else None
-    is_by_hand = fields is not None and visit.judge(is_press=True)[1].value is not Value.MACHINE
-    cause = visit.cause(Source.PREFERENCE_PAGE)
-    response = answer_preferences(visit.link, visit.language, action, fields, cause, is_by_hand=is_by_hand)
-    visit.record(Kind.PREFERENCES_VISIT if fields is None else Kind.PREFERENCES_SAVE, "page")
-    return response
 
 
 @require_safe
