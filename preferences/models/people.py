@@ -107,8 +107,8 @@ class Person:
 def _bring_back(recipient: Recipient, cause: Cause) -> Iterable[int | None]:
     suppression = Suppression.objects.filter(recipient_id=recipient.id).first()
     if suppression is not None:
-        everything = recipient.changes.filter(id=suppression.change_id).values_list("xid", flat=True)
-        ended = recipient.changes.filter(xid__in=everything, topic__isnull=False, state=State.OUT).order_by("id")
+        leaving = recipient.changes.get(id=suppression.change_id)
+        ended = recipient.changes.filter(id__in=leaving.replaced.get("ended", [])).order_by("id")
         yield from _undo(recipient, list(ended), cause)
     step = _step(recipient, cause)
     yield writing.lift(step)

@@ -197,7 +197,8 @@ class Recipient(models.Model):
         written = [
             writing.write(self._step(cause, topic_id, State.OUT)) for topic_id in topics.values_list("id", flat=True)
         ]
-        return [*written, writing.suppress(self._step(cause), SuppressionReason.EVERYTHING)]
+        ended = [change_id for change_id in written if change_id is not None]
+        return [*written, writing.suppress(self._step(cause), SuppressionReason.EVERYTHING, ended)]
 
     def pause_in_turn(self, until: date, cause: Cause) -> int | None:
         step = self._step(cause)

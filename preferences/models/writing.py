@@ -8,7 +8,7 @@ feed's order (xid, id) is, for each recipient, the order in which the changes to
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -128,7 +128,7 @@ WITH held AS (
            CASE WHEN new_reason IS NULL THEN 'default' ELSE 'out' END, coalesce(new_reason, ''), new_until, %(source)s,
            %(reason)s, %(evidence)s::jsonb, %(mailing)s, %(actor)s,
            jsonb_build_object('state', CASE WHEN reason IS NULL THEN 'default' ELSE 'out' END, 'suppression', reason,
-                              'change', {replaced}, 'paused_until', until)
+                              'change', {replaced}, 'paused_until', until) || %(more)s::jsonb
     FROM wanted
     RETURNING id, changed_at
 ), {present}
@@ -200,24 +200,25 @@ def write_alone(step: Step) -> int | None:
     return write(step)
 
 
-def suppress(step: Step, why: str) -> int | None:
-    """Suppress the recipient for the reason `why`, inside `turn_of`; return as `write` does."""
-    return _execute(_SUPPRESS, step, why=why)
+def suppress(step: Step, why: str, ended: Sequence[int] = ()) -> int | None:
+    """Suppress the recipient for the reason `why`, inside `turn_of`; return as `write` does. `ended` are the changes
+    that ended topics along with it, and come back with it."""
+    return _execute(_SUPPRESS, step, why=why, more=json.dumps({"ended": list(ended)} if ended else {}))
 
 
 def lift(step: Step) -> int | None:
     """Lift the recipient's suppression, if there is one, inside `turn_of`; return as `write` does."""
-    return _execute(_LIFT, step)
+    return _execute(_LIFT, step, more="{}")
 
 
 def pause(step: Step, until: date) -> int | None:
     """Send nothing before the day `until`, inside `turn_of`; return as `write` does."""
-    return _execute(_PAUSE, step, until=until)
+    return _execute(_PAUSE, step, until=until, more="{}")
 
 
 def go_on(step: Step) -> int | None:
     """End the pause of everything, if there is one, inside `turn_of`; return as `write` does."""
-    return _execute(_GO_ON, step)
+    return _execute(_GO_ON, step, more="{}")
 
 
 def _execute(statement: str, step: Step, **values: Any) -> int | None:
