@@ -33,6 +33,7 @@ FAREWELL_ASN_DATABASE = env.str("FAREWELL_ASN_DATABASE", default="")
 FAREWELL_LEARN_AGENTS = env.bool("FAREWELL_LEARN_AGENTS", default=True)
 FAREWELL_LEARN_NETWORKS = env.bool("FAREWELL_LEARN_NETWORKS", default=False)
 FAREWELL_LOOK_UP_MAIL_HOSTS = env.bool("FAREWELL_LOOK_UP_MAIL_HOSTS", default=False)
+FAREWELL_LINK_MAILS_PER_HOUR = env.int("FAREWELL_LINK_MAILS_PER_HOUR", default=1_000)
 
 _base = urlsplit(FAREWELL_BASE_URL)
 _is_https = _base.scheme == "https"
@@ -52,7 +53,7 @@ INSTALLED_APPS = [
     "preferences",
     "django_tasks_db",
     "crontask",
-    "django.contrib.admin",
+    "config.admin.FarewellAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -54,6 +54,8 @@ class Row:
 
 @admin.register(ScannedMailing)
 class ScannedMailingAdmin(LookOnlyAdmin[ScannedMailing]):
+    brand_path = "brand_id"
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -76,6 +76,7 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(Interaction)
 class InteractionAdmin(LookOnlyAdmin[Interaction]):
+    brand_path = "brand_id"
     empty_text = (
         "Every visit to a link will appear here within a second, with the verdict on it and the reasons: page views, "
         "script runs, presses and one-click requests."

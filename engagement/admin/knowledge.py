@@ -21,6 +21,7 @@ from engagement.detection.gateways import gateways
 from engagement.models import Learned, MailHost
 from engagement.networks import DataSource, status
 from preferences.admin.lists import LookOnlyAdmin
+from preferences.site import SuperusersOnly
 
 _CLASSES = {
     "scanner": "scanners of mail and image proxies",
@@ -164,7 +165,8 @@ class GatewayFilter(admin.SimpleListFilter):
 
 
 @admin.register(MailHost)
-class MailHostAdmin(LookOnlyAdmin[MailHost]):
+class MailHostAdmin(SuperusersOnly, LookOnlyAdmin[MailHost]):
+    brand_path = ""
     empty_text = (
         "While FAREWELL_LOOK_UP_MAIL_HOSTS is on, the domain of each recipient who opens a link will appear here, with "
         "who takes its mail."

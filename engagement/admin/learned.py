@@ -19,6 +19,7 @@ from engagement.learning import learned, sentence
 from engagement.models import Learned
 from preferences.admin.filters import FormFilter
 from preferences.admin.lists import LookOnlyAdmin, pretty_json
+from preferences.site import SuperusersOnly
 
 
 class LearnedFilter(FormFilter):
@@ -59,9 +60,10 @@ class StandingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Learned)
-class LearnedAdmin(LookOnlyAdmin[Learned]):
+class LearnedAdmin(SuperusersOnly, LookOnlyAdmin[Learned]):
     """What is learned is never written by hand: it is refused, or used again."""
 
+    brand_path = ""
     empty_text = (
         "Once a week the programs that opened the same link more than ten times within an hour are learned, and taken "
         "for robots from then on. Each will be listed here with its evidence, and can be refused."

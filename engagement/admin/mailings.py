@@ -26,6 +26,7 @@ class DeliveredForm(forms.ModelForm[Mailing]):
 
 @admin.register(Mailing)
 class MailingAdmin(FarewellAdmin[Mailing]):
+    brand_path = "brand_id"
     empty_text = "A mailing appears by itself when the first link that names it is opened."
     list_display = ["slug", "brand", "delivered_count", "created_at", "prevented"]
     list_editable = ["delivered_count"]
@@ -50,6 +51,7 @@ class MailingAdmin(FarewellAdmin[Mailing]):
 
 @admin.register(RecordingGap)
 class RecordingGapAdmin(LookOnlyAdmin[RecordingGap]):
+    brand_path = ""
     empty_text = (
         "Nothing was ever shed. When more comes than can be recorded, statistics give way, and it is said here."
     )

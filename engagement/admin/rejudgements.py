@@ -87,6 +87,7 @@ def changed_verdicts(run: Rejudgement) -> int:
 
 @admin.register(Rejudgement)
 class RejudgementAdmin(LookOnlyAdmin[Rejudgement]):
+    brand_path = "brand_id"
     empty_text = (
         "After an update, Farewell may judge visits better than it did. Start a look: it counts which verdicts of the "
         "past would change, and changes nothing until you apply it."

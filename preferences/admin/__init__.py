@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
-
 from preferences.admin.brands import BrandAdmin, TopicAdmin
 from preferences.admin.keys import BrandKeyAdmin
 from preferences.admin.ledger import PreferenceChangeAdmin
 from preferences.admin.recipients import RecipientAdmin
 
 __all__ = ["BrandAdmin", "BrandKeyAdmin", "PreferenceChangeAdmin", "RecipientAdmin", "TopicAdmin"]
-
-admin.site.site_header = "Farewell"
-admin.site.site_title = "Farewell"
-admin.site.index_title = "Overview"
-admin.site.site_url = None

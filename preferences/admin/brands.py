@@ -49,6 +49,8 @@ class BrandForm(forms.ModelForm[Brand]):
 
 @admin.register(Brand)
 class BrandAdmin(FarewellAdmin[Brand]):
+    brand_path = "id"
+    superuser_fields = ("members",)
     empty_text = "A brand is a sender. Add the first one, then its topics, then a key to mint its links with."
     list_display = ["name", "slug", "policy", "settle_minutes", "address_key"]
     form = BrandForm
@@ -92,6 +94,7 @@ class BrandAdmin(FarewellAdmin[Brand]):
 
 @admin.register(Topic)
 class TopicAdmin(FarewellAdmin[Topic]):
+    brand_path = "brand_id"
     empty_text = "A topic is a kind of mail one can choose. Add it here; one that a link names appears by itself."
     list_display = ["name", "slug", "brand", "is_default_in", "position"]
     list_select_related = ["brand"]

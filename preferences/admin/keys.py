@@ -30,6 +30,7 @@ class KeyForm(forms.ModelForm[BrandKey]):
 
 @admin.register(BrandKey)
 class BrandKeyAdmin(LookOnlyAdmin[BrandKey]):
+    brand_path = "brand_id"
     empty_text = "A key seals a brand's links. Make one with “Add brand key”; your mail system mints links with it."
     list_display = ["kid", "brand", "note", "created_at", "condition", "deed"]
     list_select_related = ["brand"]

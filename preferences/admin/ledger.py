@@ -80,6 +80,7 @@ class ChangePeriodFilter(PeriodFilter):
 
 @admin.register(PreferenceChange)
 class PreferenceChangeAdmin(LookOnlyAdmin[PreferenceChange]):
+    brand_path = "brand_id"
     empty_text = (
         "Every change of what someone receives will appear here, whichever way it came: a link in a mail, the "
         "mailbox provider's button, the preference page, an import or this admin."

@@ -1,4 +1,4 @@
-"""What the admin's lists have in common: they look and change nothing, and stay quick over tables of millions."""
+"""What the admin's lists have in common: they show the user's own brands, and stay quick over tables of millions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib import admin
+from django.core import checks
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,20 +15,22 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from preferences.admin.scope import OwnBrands, OwnChoices
+
 if TYPE_CHECKING:
 
     class TypedAdmin[M: Model](admin.ModelAdmin[M]):
         """The stubs' generic class, which Django's own is not at run time."""
 
-    class TypedInline[C: Model, P: Model](admin.TabularInline[C, P]):
-        """As `TypedAdmin`."""
+    class TypedInline[C: Model, P: Model](OwnChoices, admin.TabularInline[C, P]):
+        """As `TypedAdmin`, offering only what the user may see."""
 else:
 
     class TypedAdmin(admin.ModelAdmin):
         def __class_getitem__(cls, _: object) -> type[Self]:
             return cls
 
-    class TypedInline(admin.TabularInline):
+    class TypedInline(OwnChoices, admin.TabularInline):
         def __class_getitem__(cls, _: object) -> type[Self]:
             return cls
 
@@ -51,7 +54,7 @@ class CappedPaginator(Paginator[Any]):
         return self._seen_count > self.CAP
 
 
-class FarewellAdmin[M: Model](TypedAdmin[M]):
+class FarewellAdmin[M: Model](OwnBrands, TypedAdmin[M]):
     """A list with `list_title` or its plural as title, and `empty_text`: what will appear in it, and how."""
 
     empty_text = ""
@@ -66,6 +69,14 @@ class FarewellAdmin[M: Model](TypedAdmin[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        """farewell.E004: nobody has said where rows of the model have their brand's id, so nobody sees any."""
+        if self.brand_path is not None:
+            return super().check(**kwargs)
+        hint = 'Such as "brand_id" or "topic__brand_id"; "" for what belongs to no brand (preferences/admin/scope.py).'
+        error = checks.Error("The admin declares no brand_path.", hint=hint, obj=type(self), id="farewell.E004")
+        return [*super().check(**kwargs), error]
 
 
 class LookOnlyAdmin[M: Model](FarewellAdmin[M]):
@@ -86,7 +97,7 @@ class LookOnlyAdmin[M: Model](FarewellAdmin[M]):
 
     def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         names = (f"{self.opts.app_label}.{verb}_{self.opts.model_name}" for verb in ("view", "change"))
-        return any(request.user.has_perm(name) for name in names)
+        return self.is_own(request, obj) and any(request.user.has_perm(name) for name in names)
 
 
 def pretty_json(value: object) -> SafeString:

@@ -48,6 +48,7 @@ def _uuids(texts: list[str]) -> list[UUID]:
 class RecipientAdmin(LookOnlyAdmin[Recipient]):
     """A typed `?q=` is understood too; the page's own form posts, because an address must not stand in a URL."""
 
+    brand_path = "brand_id"
     empty_text = (
         "A person appears here once something was said about them: they left or joined a topic, or a list was "
         "imported. Who was merely sent a mail, or opened a link, is not stored."

@@ -45,7 +45,9 @@ def left(brand: Brand | None = None, address: str = "alice@example.org", **field
 
 
 def staff(client: Client, *codenames: str) -> Client:
+    """Logged in as bob, a member of every brand there is, with these permissions."""
     bob = User.objects.create_user("bob", is_staff=True)
+    bob.brands.set(Brand.objects.all())
     bob.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client.force_login(bob)
     return client
