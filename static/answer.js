@@ -3,6 +3,7 @@
 export const main = document.querySelector('[data-arrive]')
 export const choice = main.querySelector('[data-choice]')
 const error = main.querySelector('[data-error]')
+const below = main.querySelector('[data-after]')
 let isUnderHand = false
 
 // A hand on a button: from now on nothing changes under it. The form's answer says what happened.
@@ -25,21 +26,18 @@ export function isHeld() {
   return isUnderHand
 }
 
-/** Shows `waiting`, `ask` or `done`; anything else asks too and says that nothing could be saved. */
-export function show({ answer, undo, because }) {
+/** Shows `waiting`, `ask` or `done`, and below that what came with it; anything else asks too and says that nothing
+ *  could be saved. */
+export function show({ answer, because, after }) {
   const isKnown = ['waiting', 'ask', 'done'].includes(answer)
   main.dataset.state = isKnown ? answer : 'ask'
   error.textContent = isKnown ? (error.dataset[because] ?? '') : error.dataset.say
-  if (answer === 'done') fillDone(undo)
+  if (answer === 'done') fillDone(after)
 }
 
-function fillDone(undo) {
+function fillDone(after = '') {
   for (const element of main.querySelectorAll('[data-done] [data-say]')) element.textContent = element.dataset.say
-  const form = main.querySelector('[data-undo]')
-  form.elements.nonce.value = undo ?? ''
-  const button = document.createElement('button')
-  button.textContent = form.dataset.button
-  form.append(button)
+  below.innerHTML = after // a piece of the page, from the server that the page is from
   document.title = main.querySelector('[data-done] h1').textContent
   history.replaceState('done', '')
 }

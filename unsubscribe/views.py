@@ -54,7 +54,8 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     answer = "done" if change_id or (nonce and visit.standing().is_out_for_visitor) else "ask"
     visit.record(Kind.ARRIVE, answer, verdict, facts)
     if answer == "done":
-        return JsonResponse({"answer": answer, "undo": _undo_pass(visit)})
+        body = pages.done(door, token, _undo_pass(visit), visit.link, visit.language)
+        return HttpResponse(body, content_type="application/json")
     # The page view was forged, is too old, or has opted out once already: what is left is the button, and it is told.
     return JsonResponse({"answer": answer} | ({"because": "stale"} if nonce is None or may_leave else {}))
 
@@ -112,9 +113,15 @@ def hidden(request: HttpRequest, door: str, token: str) -> HttpResponse:
     return _page(request, visit, "hidden")
 
 
+# Where the language switch of an answer to a press leads, when not to the landing page: whoever has just chosen to stay
+# must not be taken off for arriving there.
+_ELSEWHERE = {"come_back": "/undo", "kept": "/preferences", "undone": "/preferences"}
+
+
 def _page(request: HttpRequest, visit: Visit, outcome: str, **extra: Any) -> HttpResponse:
     link, look = visit.link, visit.link.brand.look(visit.language.code)
     context = {
+        "here": f"/{visit.door}/{visit.token}{_ELSEWHERE.get(outcome, '')}" if request.method == "POST" else "",
         "door": visit.door,
         "token": visit.token,
         "nonce": nonces.seal(NonceKind.VISIT, visit.number or nonces.new_visit(), visit.token),

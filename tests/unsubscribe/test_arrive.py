@@ -215,6 +215,38 @@ def test_an_offices_scanner_does_not_speak_against_a_hand(client: Client) -> Non
     assert arrive(client, mail.token(), PERSON)["answer"] == "done"
 
 
+def test_a_warm_answer_renders_no_template(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = make_mail()
+    arrive(client, mail.token())
+    token = mail.token(address="bob@example.org")
+    nonce = nonce_of(client.get(f"/u/{token}"))
+
+    def refuse(*_: object, **__: object) -> str:
+        raise AssertionError("a template was rendered")
+
+    monkeypatch.setattr("django.template.base.Template.render", refuse)
+    assert arrive(client, token, nonce=nonce)["answer"] == "done"
+
+
+def test_the_answer_brings_what_the_buttons_page_has_below(client: Client) -> None:
+    """One template for both, so that who left by arriving is offered what who pressed is."""
+    mail = make_mail()
+    token = mail.token()
+    answer = arrive(client, token)
+    assert answer["undo"] in answer["after"]
+    page = client.post(f"/u/{token}/confirm", "choice=leave", content_type=FORM).content.decode()
+    assert answer["after"].replace(answer["undo"], nonce_of(page.encode())).strip() in page
+
+
+def test_what_comes_with_the_answer_keeps_to_the_chosen_language_and_door(client: Client) -> None:
+    token = make_mail().token("one_click")
+    nonce = nonce_of(client.get(f"/o/{token}?lang=en"))
+    body = {"nonce": nonce, "page": PERSON}
+    answer = client.post(f"/o/{token}/arrive?lang=en", body, content_type="application/json").json()
+    assert f'action="/o/{token}/undo?lang=en"' in answer["after"]
+    assert f'href="/o/{token}/preferences?lang=en"' in answer["after"]
+
+
 def test_the_verdict_of_the_arrival_is_recorded(client: Client) -> None:
     mail = make_mail(age=30)
     arrive(client, mail.token(), STILL)

@@ -171,3 +171,15 @@ def test_a_tab_restored_after_a_press_gets_a_page_and_changes_nothing(client: Cl
     assert response.status_code == 405
     assert b"nothing was changed now" in response.content
     assert mail.changes() == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "here"), [("leave", ""), ("keep", "/preferences"), ("", "")], ids=["done", "kept", "asked"]
+)
+def test_the_language_switch_leads_to_a_page_that_can_be_opened(
+    client: Client, monkeypatch: pytest.MonkeyPatch, choice: str, here: str
+) -> None:
+    """And that takes nobody off for coming there: whoever has kept is led to the preference page."""
+    monkeypatch.setattr("preferences.rendering.available", lambda: {"en": "English", "de": "Deutsch"})
+    token = make_mail().token()
+    assert f'href="/u/{token}{here}?lang=de"' in press(client, token, choice).decode()

@@ -11,6 +11,7 @@ from engagement.models import Interaction
 from engagement.recorder import recorder
 from preferences.addresses import mask
 from preferences.links import Channel
+from preferences.models import BrandText
 from tests.unsubscribe.makers import make_mail, nonce_of
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +53,30 @@ def test_a_hostile_address_stays_text(client: Client) -> None:
 def test_the_harmless_button_stands_first(client: Client) -> None:
     page = client.get(f"/u/{make_mail().token()}").content.decode()
     assert re.findall(r'name="choice" value="(\w+)"', page) == ["keep", "leave"]
+
+
+def test_nothing_that_waits_is_on_the_page_yet(client: Client) -> None:
+    """Text browsers show what a style hides."""
+    page = client.get(f"/u/{make_mail().token()}").content.decode()
+    assert page.count("<form") == 1
+    assert "Undo" not in page
+    assert '<div class="after" data-after></div>' in page
+
+
+def test_a_chosen_language_stays_on_the_pages_own_urls(client: Client) -> None:
+    token = make_mail().token()
+    page = client.get(f"/u/{token}?lang=en").content.decode()
+    assert set(re.findall(rf'="(/u/{token}[^"]*)"', page)) == {
+        f"/u/{token}/{way}?lang=en" for way in ("arrive", "confirm")
+    }
+    assert "?lang" not in client.get(f"/u/{token}").content.decode().partition("<footer>")[0]
+
+
+def test_the_brands_goodbye_waits_for_its_state(client: Client) -> None:
+    mail = make_mail()
+    BrandText.objects.create(brand=mail.brand, language="en", goodbye="Farewell & thanks.")
+    page = client.get(f"/u/{mail.token()}").content.decode()
+    assert '<p data-say="Farewell &amp; thanks."></p>' in page
 
 
 def test_every_page_view_has_a_nonce_of_its_own(client: Client) -> None:
