@@ -29,8 +29,11 @@ MARKS = {
     Kind.PREFERENCES_VISIT: ("preferences", "circle"),
     Kind.PREFERENCES_SAVE: ("saved", "square"),
     Kind.HIDDEN_VISIT: ("hidden link", "triangle"),
+    Kind.JOIN_VISIT: ("opened", "circle"),
+    Kind.JOIN_ARRIVE: ("script", "diamond"),
+    Kind.JOIN_CONFIRM: ("pressed", "square"),
 }
-_ANSWERS = {"ask": ", was shown the button", "done": ", is out"}
+_ANSWERS = {"ask": ", was shown the button", "done": ", is out", "joined": ", is in"}
 
 
 @dataclass(frozen=True, slots=True)

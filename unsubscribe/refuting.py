@@ -1,4 +1,5 @@
-"""Whether a provisional opt-out was a robot's, by all that has been recorded about the visitor who made it."""
+"""Whether a provisional change was a robot's, by all that has been recorded about the visitor who made it: an opt-out,
+or an opt-in by its own link (joining.py)."""
 
 from __future__ import annotations
 
@@ -20,12 +21,16 @@ from preferences.models.writing import Restored
 
 _CITED = 10  # interactions that a reinstatement names
 _CONTEXT_NAMES = frozenset(rule.__name__ for rule in CONTEXT_RULES)
+_OF_THE_PAGE = (Kind.ARRIVE, Kind.CONFIRM, Kind.JOIN_ARRIVE, Kind.JOIN_CONFIRM)
 _HAND = PageFacts(presence=Presence(presses=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One visitor's part in a provisional opt-out: the page view that made it, or added itself to it."""
+    """One visitor's part in a provisional opt-out or opt-in: the page view that made it, or added itself to it.
+
+    `restored` and `restored_state` are what holds again without it, `restored_id` the change that had made that so.
+    """
 
     change_id: int
     recipient_id: UUID
@@ -37,7 +42,10 @@ class Claim:
     is_press: bool
     evidence: dict[str, Any]
     settles_at: datetime
+    state: State
     restored: Restored
+    restored_state: State
+    restored_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +58,19 @@ class Refutation:
 
 
 def claims_of(change_id: int) -> list[Claim]:
-    """Return the claims of a present opt-out, newest first; none when one of them is final or it was no opt-out."""
+    """Return the claims of a present change, newest first; none when one of them is final, or it was no opt-out and no
+    opt-in. What a reinstatement has put back provisionally still rests on the claims that had made it."""
     claims = []
     next_id: int | None = change_id
     while next_id:
         row = PreferenceChange.objects.select_related("recipient").get(id=next_id)
-        if row.settles_at is None or row.topic_id is None or row.state != State.OUT:
+        if row.settles_at is None or row.topic_id is None or row.state == State.DEFAULT:
             return []
+        if row.source == Source.REINSTATEMENT:
+            next_id = row.evidence.get("restores")
+            continue
         claims.append(_claim(row, row.topic_id, row.settles_at))
-        next_id = row.replaced.get("change") if row.replaced.get("state") == State.OUT else None
+        next_id = row.replaced.get("change") if row.replaced.get("state") == row.state else None
     return claims
 
 
@@ -86,14 +98,17 @@ def _claim(row: PreferenceChange, topic_id: int, settles_at: datetime) -> Claim:
         is_press=row.source == Source.CONFIRM_BUTTON,
         evidence=row.evidence,
         settles_at=settles_at,
+        state=State(row.state),
         restored=Restored(
             State(row.replaced.get("previous") or State.DEFAULT), datetime.fromisoformat(since) if since else None
         ),
+        restored_state=State(row.replaced.get("state") or State.DEFAULT),
+        restored_id=row.replaced.get("change"),
     )
 
 
 def _refute(claim: Claim) -> Refutation | None:
-    """Hard evidence at the opt-out itself, or at the same page view later, or around the visitor."""
+    """Hard evidence at the change itself, or at the same page view later, or around the visitor."""
     if claim.evidence.get("at") is None:
         return None
     own = list(_same_view(claim))
@@ -139,17 +154,17 @@ def _facts(claim: Claim, own: list[Interaction]) -> Facts:
 
 
 def _same_view(claim: Claim) -> Iterator[Interaction]:
-    """What the same page view did until its opt-out settled: its script's calls and its presses. Not how it was
+    """What the same page view did until its change settled: its script's calls and its presses. Not how it was
     fetched: a page that a browser had loaded ahead is a person's once it is shown."""
     if claim.evidence.get("visit") is not None:
         at = datetime.fromtimestamp(claim.evidence["at"], claim.settles_at.tzinfo)
         rows = Interaction.objects.of_recipient(claim.recipient_id).between(at, claim.settles_at)
-        rows = rows.filter(visit=claim.evidence["visit"], kind__in=[Kind.ARRIVE, Kind.CONFIRM])
+        rows = rows.filter(visit=claim.evidence["visit"], kind__in=_OF_THE_PAGE)
         yield from rows.only("id", "signals", "occurred_at")
 
 
 def _cited(claim: Claim) -> list[int]:
-    """The ids of the visitor's interactions with this message, nearest to the opt-out first."""
+    """The ids of the visitor's interactions with this message, nearest to the change first."""
     at = datetime.fromtimestamp(claim.evidence["at"], claim.settles_at.tzinfo)
     rows = Interaction.objects.of_recipient(claim.recipient_id).between(at - timedelta(hours=1), claim.settles_at)
     rows = rows.filter(mailing=claim.mailing, visitor=bytes.fromhex(claim.evidence.get("visitor", "")))

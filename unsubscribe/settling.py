@@ -1,10 +1,11 @@
-"""Settling: a provisional opt-out that later evidence proves a robot's is put back; any other becomes final by itself.
+"""Settling: a provisional change that later evidence proves a robot's is put back; any other becomes final by itself.
 
-Nothing has to run for an opt-out to become final: `settles_at` is a moment, and time passes. What runs here only puts
-back. Whoever writes evidence looks for opt-outs afterwards, and whoever writes an opt-out looks for evidence
-afterwards: each web process reviews what its recorder has just written, its own arrivals among it. So of evidence and
-opt-out that race, the one that is written later finds the other, in whichever process. What a crash cut short is found
-by the worker's sweeps (tasks.py), by `manage.py settle`, or when a process starts.
+A provisional change is an opt-out, or an opt-in by its own link. Nothing has to run for it to become final: `settles_at`
+is a moment, and time passes. What runs here only puts back. Whoever writes evidence looks for changes afterwards, and
+whoever writes a change looks for evidence afterwards: each web process reviews what its recorder has just written, its
+own arrivals among it. So of evidence and change that race, the one that is written later finds the other, in whichever
+process. What a crash cut short is found by the worker's sweeps (tasks.py), by `manage.py settle`, or when a process
+starts.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,21 +22,21 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from engagement.recorder import WRITTEN_KEPT, recorder
-from preferences.models import Cause, Recipient, Source
+from preferences.models import Cause, Outcome, PreferenceChange, Recipient, Source, State
 from preferences.prepared import fetch_all
 from unsubscribe.refuting import Claim, Refutation, claims_of, refute_all
 
 logger = logging.getLogger(__name__)
 
-# An opt-out is never put back later than this, however late the evidence is found: mailbox providers allow two days.
+# A change is never put back later than this, however late the evidence is found: mailbox providers allow two days.
 LATEST = timedelta(hours=48)
 _SLACK = timedelta(minutes=5)  # for evidence of the last moments that is reviewed a little later
-_NEWEST = timedelta(minutes=10)  # opt-outs that the same visitor's next recipients can speak against
+_NEWEST = timedelta(minutes=10)  # changes that the same visitor's next recipients can speak against
 _SECONDS_BETWEEN_REVIEWS = 0.2
 _SECONDS_AFTER_TROUBLE = 5.0
-_AT_ONCE = 500  # opt-outs looked at by one statement
+_AT_ONCE = 500  # changes looked at by one statement
 
-# Which opt-outs to look at: those of certain recipients, or made lately by certain visitors, or all.
+# Which changes to look at: those of certain recipients, or made lately by certain visitors, or all.
 _SOME = """
 SELECT change_id FROM preferences_subscription WHERE recipient_id = ANY(%(recipients)s) AND settles_at IS NOT NULL
 UNION
@@ -52,11 +53,11 @@ JOIN preferences_preferencechange AS change ON change.id = candidate.id
 JOIN preferences_subscription AS present
      ON present.recipient_id = change.recipient_id AND present.topic_id = change.topic_id
     AND present.channel = change.channel AND present.change_id = change.id
-WHERE present.state = 'out' AND present.settles_at > %(settling_after)s AND change.changed_at > %(latest)s
+WHERE present.settles_at > %(settling_after)s AND change.changed_at > %(latest)s
   AND change.id > %(after)s
   AND (
     jsonb_path_exists(change.evidence, '$.signals[*] ? (@.hard == true)')
-    OR change.replaced ->> 'state' = 'out'
+    OR change.replaced ->> 'state' = change.state
     OR EXISTS (
         SELECT FROM engagement_interaction AS seen
         WHERE seen.recipient_id = change.recipient_id AND seen.mailing = change.mailing
@@ -83,21 +84,21 @@ _SUSPECTED_SOME, _SUSPECTED_ALL = (_SUSPECTED.format(candidates=candidates) for 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a review did: how many opt-outs something spoke against, and how many were put back."""
+    """What a review did: how many changes something spoke against, and how many were put back."""
 
     suspected_count: int = 0
     reinstated_count: int = 0
 
 
 def review(recipients: Collection[UUID], visitors: Collection[str]) -> Review:
-    """Look at the provisional opt-outs of these recipients, and at the newest of these visitors (hexadecimal)."""
+    """Look at the provisional changes of these recipients, and at the newest of these visitors (hexadecimal)."""
     now = timezone.now()
     values = {"recipients": list(recipients), "visitors": list(visitors), "recently": now - _NEWEST}
     return _review(_SUSPECTED_SOME, values | {"settling_after": now - _SLACK})
 
 
 def sweep(*, is_late: bool = False) -> Review:
-    """Look at every provisional opt-out whose window is open; with `is_late`, at those of the last 48 hours whose
+    """Look at every provisional change whose window is open; with `is_late`, at those of the last 48 hours whose
     window has closed since, too: for evidence that was recorded in time and has not been looked at."""
     return _review(_SUSPECTED_ALL, {"settling_after": timezone.now() - (LATEST if is_late else _SLACK)})
 
@@ -113,7 +114,7 @@ def _review(statement: str, values: dict[str, Any]) -> Review:
 
 
 def settle(change_id: int) -> bool:
-    """Put back the opt-out `change_id` when everyone who made it is refuted; return whether that was done.
+    """Put back what the change `change_id` replaced when everyone who made it is refuted; return whether that was done.
 
     One that several visitors made stands as long as one of them does.
     """
@@ -121,14 +122,24 @@ def settle(change_id: int) -> bool:
     refutations = refute_all(claims)
     if not claims or len(refutations) < len(claims):
         return False
+    outcome = put_back(change_id, claims, _cause(claims[0], refutations))
+    if outcome.has_changed:
+        logger.info("change %s was a robot's: reinstated by change %s", change_id, outcome.change_ids[0])
+    return outcome.has_changed
+
+
+def put_back(change_id: int, claims: list[Claim], cause: Cause) -> Outcome:
+    """Restore what the present change `change_id` replaced, which rests on `claims`. What had been provisional until
+    its own window's end is so again: a robot may have subscribed someone before it ended that."""
     newest, oldest = claims[0], claims[-1]
     recipient = Recipient(
         id=newest.recipient_id, brand_id=newest.brand_id, channel=newest.channel, address=newest.address
     )
-    outcome = recipient.reinstate(change_id, newest.topic_id, _cause(newest, refutations), oldest.restored)
-    if outcome.has_changed:
-        logger.info("opt-out %s was a robot's: reinstated by change %s", change_id, outcome.change_ids[0])
-    return outcome.has_changed
+    below = PreferenceChange.objects.filter(id=oldest.restored_id or 0, settles_at__isnull=False).first()
+    if below is not None:
+        cause = replace(cause, settles_at=below.settles_at, evidence=cause.evidence | {"restores": below.id})
+    state = oldest.restored_state if oldest.state == State.IN else None
+    return recipient.reinstate(change_id, newest.topic_id, cause, oldest.restored, state)
 
 
 def _cause(newest: Claim, refutations: list[Refutation]) -> Cause:
@@ -136,7 +147,7 @@ def _cause(newest: Claim, refutations: list[Refutation]) -> Cause:
     return Cause(
         Source.REINSTATEMENT,
         newest.mailing,
-        reason="A robot had ended it.",
+        reason="A robot had begun it." if newest.state == State.IN else "A robot had ended it.",
         evidence={
             "refuted": [refutation.claim.change_id for refutation in refutations],
             "signals": list(signals.values()),
@@ -189,11 +200,11 @@ class Settler:
                 sweep()
             self.review_written()
         except Error as error:
-            logger.warning("opt-outs are reviewed later, the database does not answer: %s", type(error).__name__)
+            logger.warning("changes are reviewed later, the database does not answer: %s", type(error).__name__)
             connection.close()
             return False
         except Exception:
-            logger.exception("a review of opt-outs failed")
+            logger.exception("a review of changes failed")
         return True
 
 

@@ -28,6 +28,9 @@ class Kind(models.TextChoices):
     PREFERENCES_VISIT = "prefs_visit", "opened the preference page"
     PREFERENCES_SAVE = "prefs_save", "saved the preference page"
     HIDDEN_VISIT = "hidden_visit", "followed the hidden link"
+    JOIN_VISIT = "join_visit", "opened the page to subscribe"
+    JOIN_ARRIVE = "join_arrive", "ran the script of the page to subscribe"
+    JOIN_CONFIRM = "join_confirm", "pressed subscribe"
 
 
 class InteractionQuerySet(models.QuerySet["Interaction"]):

@@ -35,8 +35,8 @@ class Outcome:
 class Standing:
     """What holds for a recipient's topic. Without a subscription's row, the state is `default`.
 
-    `is_provisional` says that evidence may still put the subscription back, `is_of_visitor` that the visitor who was
-    asked about is one of those who ended it.
+    `is_provisional` says that evidence may still take it back, `is_of_visitor` that the visitor who was asked about is
+    one of those who made it so.
     """
 
     is_suppressed: bool
@@ -55,16 +55,22 @@ class Standing:
         """Whether the visitor who was asked about can be told so: what someone else began may yet be put back."""
         return self.is_suppressed or (self.state == State.OUT and (self.is_of_visitor or not self.is_provisional))
 
+    @property
+    def is_in_for_visitor(self) -> bool:
+        """The same of having subscribed."""
+        is_in = self.state == State.IN and not self.is_suppressed
+        return is_in and (self.is_of_visitor or not self.is_provisional)
+
 
 _STANDING = """
 SELECT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = %(recipient)s),
        coalesce(present.state, 'default'), present.change_id,
        coalesce(present.settles_at > clock_timestamp(), false),
        coalesce(present.settles_at > clock_timestamp(), false) AND EXISTS (
-           SELECT FROM preferences_preferencechange
-           WHERE recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s AND state = 'out'
-             AND settles_at > clock_timestamp() AND evidence ->> 'visitor' = %(visitor)s
-             AND evidence ->> 'program' = %(program)s)
+           SELECT FROM preferences_preferencechange AS claim
+           WHERE recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
+             AND claim.state = present.state AND claim.settles_at > clock_timestamp()
+             AND evidence ->> 'visitor' = %(visitor)s AND evidence ->> 'program' = %(program)s)
 FROM (VALUES (1)) AS one LEFT JOIN preferences_subscription AS present
      ON recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
 """
@@ -142,9 +148,16 @@ class Recipient(models.Model):
         step = replace(self._step(cause, topic_id, State.OUT), unless_back_since=unless_back_since)
         return _outcome([writing.write_alone(step)])
 
-    def opt_in(self, topic_id: int, cause: Cause) -> Outcome:
-        """Begin the topic for this recipient. Idempotent. A suppression, which would contradict it, gives way."""
+    def opt_in(self, topic_id: int, cause: Cause, *, unless_left_since: datetime | None = None) -> Outcome:
+        """Begin the topic for this recipient. Idempotent; a final cause also settles a provisional opt-in. A
+        suppression, which would contradict it, gives way.
+
+        With `unless_left_since`, whoever has left since then or is suppressed is not brought back, nor is anyone whose
+        opt-out is provisional.
+        """
         with turn_of(self.brand_id, self.id):
+            if unless_left_since is not None and self._has_left(topic_id, unless_left_since):
+                return Outcome(())
             return _outcome([*self._give_way({topic_id}, cause), writing.write(self._step(cause, topic_id, State.IN))])
 
     def undo_opt_out(self, topic_id: int, cause: Cause, setting: Setting = UNCHANGED) -> Outcome:
@@ -154,16 +167,31 @@ class Recipient(models.Model):
         with turn_of(self.brand_id, self.id):
             return _outcome([*self._give_way({topic_id}, cause), writing.write(step)])
 
+    def undo_opt_in(self, topic_id: int, cause: Cause) -> Outcome:
+        """Put back what the present opt-in replaced, if there is one, and a suppression that gave way to it.
+        Idempotent."""
+        with turn_of(self.brand_id, self.id):
+            row = Subscription.objects.filter(recipient_id=self.id, topic_id=topic_id, channel=self.channel).first()
+            if row is None or row.state != State.IN:
+                return Outcome(())
+            return _outcome(self._end_opt_in(self._step(cause, topic_id, State(row.previous_state)), topic_id))
+
     def undo_change(self, change_id: int, topic_id: int, cause: Cause) -> Outcome:
         """Put back what the opt-out `change_id` replaced, unless another change has come since. Idempotent."""
         step = Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, replacing=change_id)
         return _outcome([writing.write_alone(step)])
 
-    def reinstate(self, change_id: int, topic_id: int, cause: Cause, restoring: Restored) -> Outcome:
-        """Put the row back that the opt-out `change_id`, and those it added to, had replaced: a robot ended it.
+    def reinstate(
+        self, change_id: int, topic_id: int, cause: Cause, restoring: Restored, state: State | None = None
+    ) -> Outcome:
+        """Put the row back that the opt-out `change_id`, and those it added to, had replaced: a robot ended it. With a
+        `state`, the one before, it was an opt-in, and a suppression that gave way to it comes back as well.
         Nothing is written once another change has come since. Idempotent."""
-        step = replace(self._step(cause, topic_id), replacing=change_id, restoring=restoring)
-        return _outcome([writing.write_alone(step)])
+        step = replace(self._step(cause, topic_id, state), replacing=change_id, restoring=restoring)
+        if state is None:
+            return _outcome([writing.write_alone(step)])
+        with turn_of(self.brand_id, self.id):
+            return _outcome(self._end_opt_in(step, topic_id))
 
     def choose(self, wishes: Mapping[int, Wish], cause: Cause) -> Outcome:
         """Grant the wishes about the topics named by id, all or none, and leave every other topic alone."""
@@ -254,6 +282,30 @@ class Recipient(models.Model):
         others = Topic.objects.filter(brand_id=self.brand_id, is_required=False).exclude(id__in=topic_ids)
         ids = others.values_list("id", flat=True)
         return [lifted, *(writing.write(self._step(cause, other, State.OUT)) for other in ids)]
+
+    def _has_left(self, topic_id: int, since: datetime) -> bool:
+        """Whether the newest wish about the topic is to be without it: left since then, or undone an opt-in."""
+        rows = Subscription.objects.filter(recipient_id=self.id, topic_id=topic_id, channel=self.channel)
+        is_out = models.Q(changed_at__gte=since) | models.Q(settles_at__gt=timezone.now())
+        undone = models.Q(previous_state=State.IN, changed_at__gte=since)
+        return (
+            self.is_suppressed()
+            or rows.filter(models.Q(state=State.OUT) & is_out | models.Q(state=State.DEFAULT) & undone).exists()
+        )
+
+    def _end_opt_in(self, step: Step, topic_id: int) -> list[int | None]:
+        """Take an opt-in back by `step`, and with it that a suppression gave way to it, unless anything has been said
+        about everything since."""
+        ended = writing.write(step)
+        lifting = self.changes.filter(topic=None).order_by("-id").first()
+        if ended is None or lifting is None or not (reason := lifting.replaced.get("suppression")):
+            return [ended]
+        rows = self.changes.filter(id__gt=lifting.id, evidence__visit=lifting.evidence.get("visit", -1))
+        if lifting.state == State.OUT or not rows.filter(topic_id=topic_id, state=State.IN).exists():
+            return [ended]
+        before = self.changes.get(id=lifting.replaced["change"]).replaced.get("ended", [])
+        others = rows.filter(state=State.OUT).values_list("id", flat=True)
+        return [ended, writing.suppress(self._step(step.cause), reason, [*before, *others, ended])]
 
     def _step(self, cause: Cause, topic_id: int | None = None, state: State | None = None) -> Step:
         return Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, state)
