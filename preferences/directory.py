@@ -2,14 +2,15 @@
 
 A snapshot is replaced as a whole. One that is older than `FAREWELL_KEYRING_REFRESH_SECONDS` keeps answering while
 a thread loads the next, and goes on answering when the database is away: the pages stay up, and only what must
-be written fails. A key that the snapshot does not know is looked for at once, but not more than once a second.
+be written fails. A key or file that the snapshot does not know is looked for at once, but not more than once a
+second.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock, Thread
 from uuid import UUID
@@ -22,12 +23,12 @@ from django.db import Error, connection
 
 from preferences import addresses
 from preferences.links import Claims, LinkError, Purpose, open_token
-from preferences.looks import Look, look_of
+from preferences.looks import BrandFile, LogoDigests, Look, files_of, look_of
 from preferences.models import Brand, BrandKey, Recipient, Topic
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN_LOOKS_FOR_A_KEY = 1.0
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class BrandEntry:
     language: str
     link_base: str
     looks: dict[str, Look]
+    files: list[BrandFile]
     topics: dict[str, TopicEntry]
 
     def look(self, language: str) -> Look:
@@ -104,6 +106,11 @@ class Snapshot:
     loaded_at: float
     ciphers: dict[bytes, AESGCM]
     brands_by_kid: dict[bytes, BrandEntry]
+    files: dict[str, BrandFile] = field(default_factory=dict)
+    former_files: dict[str, BrandFile] = field(default_factory=dict)
+
+    def file(self, name: str) -> BrandFile | None:
+        return self.files.get(name) or self.former_files.get(name)
 
 
 _NEVER = float("-inf")
@@ -114,6 +121,7 @@ class Directory:
         self._snapshot = Snapshot(_NEVER, {}, {})
         self._lock = Lock()
         self._is_refreshing = False
+        self._logo_digests = LogoDigests()
 
     def open(self, token: str, purpose: Purpose) -> Link:
         """Return the link of `token`, or raise LinkError when no live key sealed it for `purpose`."""
@@ -124,16 +132,38 @@ class Directory:
             raise LinkError("not a link for this door")
         return Link(claims, brand)
 
+    def brand_file(self, name: str) -> BrandFile:
+        """Return the file of that name, or raise LinkError when no brand has it, nor had it a moment ago: a page that
+        was made just before a change asks for it now. Another process may know of a newer one than this."""
+        file = self._current().file(name)
+        if file is None and self._may_look_again():
+            self._load_or_keep()
+            file = self._snapshot.file(name)
+        if file is None:
+            raise LinkError("not a brand's file")
+        return file
+
+    def brands(self) -> list[BrandEntry]:
+        """The brands that have a live key."""
+        return list({brand.id: brand for brand in self._current().brands_by_kid.values()}.values())
+
+    def brand_of_kid(self, kid: bytes) -> BrandEntry | None:
+        """The brand of a live key, as far as this process has heard of it; asks no database."""
+        return self._snapshot.brands_by_kid.get(kid)
+
     def forget(self) -> None:
         """Drop the snapshot; the next link is opened with a fresh one."""
         self._snapshot = Snapshot(_NEVER, {}, {})
 
     def _cipher_of(self, kid: bytes) -> AESGCM | None:
         cipher = self._snapshot.ciphers.get(kid)
-        if cipher is None and time.monotonic() - self._snapshot.loaded_at > _SECONDS_BETWEEN_LOOKS_FOR_A_KEY:
+        if cipher is None and self._may_look_again():
             self._load_or_keep()
             cipher = self._snapshot.ciphers.get(kid)
         return cipher
+
+    def _may_look_again(self) -> bool:
+        return time.monotonic() - self._snapshot.loaded_at > _SECONDS_BETWEEN_LOOKS
 
     def _current(self) -> Snapshot:
         snapshot = self._snapshot
@@ -157,15 +187,14 @@ class Directory:
             self._load()
         except Error as error:
             logger.warning("brands and keys not refreshed, the database does not answer: %s", type(error).__name__)
-            old = self._snapshot
-            self._snapshot = Snapshot(time.monotonic(), old.ciphers, old.brands_by_kid)
+            self._snapshot = replace(self._snapshot, loaded_at=time.monotonic())
 
     def _load(self) -> None:
         asked_at = time.monotonic()
         with self._lock:
             if self._snapshot.loaded_at > asked_at:  # another thread loaded while this one waited
                 return
-            brands = _read_brands()
+            brands = _read_brands(self._logo_digests.load())
             ciphers, brands_by_kid = {}, {}
             for row in BrandKey.objects.live():
                 try:
@@ -175,10 +204,11 @@ class Directory:
                     continue
                 ciphers[key.kid] = AESGCM(key.secret)
                 brands_by_kid[key.kid] = brands[row.brand_id]
-            self._snapshot = Snapshot(time.monotonic(), ciphers, brands_by_kid)
+            files = {file.name: file for brand in brands.values() for file in brand.files}
+            self._snapshot = Snapshot(time.monotonic(), ciphers, brands_by_kid, files, self._snapshot.files)
 
 
-def _read_brands() -> dict[int, BrandEntry]:
+def _read_brands(logo_digests: dict[int, str]) -> dict[int, BrandEntry]:
     brands = {}
     for brand in Brand.objects.defer("logo").prefetch_related("texts"):
         if brand.address_key_check != addresses.address_key_check():
@@ -186,14 +216,14 @@ def _read_brands() -> dict[int, BrandEntry]:
                 f"FAREWELL_ADDRESS_KEY (or the SECRET_KEY it derives from) is not the one that brand {brand.slug} "
                 "was made with; nobody's opt-out would be found. Set FAREWELL_ADDRESS_KEY to the former value."
             )
-        brands[brand.id] = _entry(brand)
+        brands[brand.id] = _entry(brand, files_of(brand, logo_digests.get(brand.id, "")))
     for topic in Topic.objects.prefetch_related("texts"):
         names = {text.language: text.name for text in topic.texts.all()}
         brands[topic.brand_id].topics[topic.slug] = TopicEntry(topic.id, topic.slug, topic.name, names)
     return brands
 
 
-def _entry(brand: Brand) -> BrandEntry:
+def _entry(brand: Brand, files: list[BrandFile]) -> BrandEntry:
     texts = {text.language: text for text in brand.texts.all()}
     return BrandEntry(
         id=brand.id,
@@ -206,7 +236,8 @@ def _entry(brand: Brand) -> BrandEntry:
         asks_why=brand.asks_why,
         language=brand.language,
         link_base=brand.link_base,
-        looks={code: look_of(brand, texts.get(code)) for code in {brand.language, *texts}},
+        looks={code: look_of(brand, texts.get(code), files) for code in {brand.language, *texts}},
+        files=files,
         topics={},
     )
 

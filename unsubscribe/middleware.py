@@ -53,6 +53,11 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": _POLICY,
 }
+_FILES = "/b/"
+_FILE_HEADERS = _HEADERS | {
+    "Cache-Control": "public, max-age=31536000, immutable",  # the name has the content's digest
+    "Content-Security-Policy": build_policy({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]}),
+}
 
 
 def public_doors(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -61,21 +66,25 @@ def public_doors(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
     A one-click POST must meet no redirect, cookie, CSRF check or Host rule (RFC 8058), and a person's click no
     delay, so these requests never reach the middleware that the admin needs.
     """
-    headers = dict(_HEADERS)
-    if settings.SECURE_HSTS_SECONDS:
-        headers["Strict-Transport-Security"] = _hsts()
-    stored = {name.lower(): (name, value) for name, value in headers.items()}  # as ResponseHeaders keeps them
+    stored, stored_of_files = _stored(_HEADERS), _stored(_FILE_HEADERS)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info[:3] not in _PREFIXES:
             return get_response(request)
         response = _answer(request)
-        response.headers._store.update(stored)
+        is_file = request.path_info[:3] == _FILES and response.status_code == 200
+        response.headers._store.update(stored_of_files if is_file else stored)
         if response.content:  # without its length the server sends it in chunks, which costs more on both sides
             response.headers["Content-Length"] = str(len(response.content))
         return response
 
     return middleware
+
+
+def _stored(headers: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the headers as ResponseHeaders keeps them."""
+    hsts = {"Strict-Transport-Security": _hsts()} if settings.SECURE_HSTS_SECONDS else {}
+    return {name.lower(): (name, value) for name, value in (headers | hsts).items()}
 
 
 def _hsts() -> str:
@@ -111,7 +120,8 @@ def _enter(request: HttpRequest) -> HttpResponse:
     pattern = _DOORS.get(name)
     if pattern is None:
         raise LinkError("not a door of ours")
-    response: HttpResponse = pattern.callback(request, token=token, **pattern.default_args)
+    argument = "name" if name == ("b",) else "token"  # a brand file is nobody's link
+    response: HttpResponse = pattern.callback(request, **{argument: token}, **pattern.default_args)
     if response.status_code == 405 and request.method in {"GET", "HEAD"}:  # a tab restored after a press, perhaps
         response.content = _fixed("unsubscribe/pressed.html", request)
     if request.method == "OPTIONS":  # no door takes it, and each answers which methods it takes

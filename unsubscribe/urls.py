@@ -1,10 +1,11 @@
-"""The public doors. `u` is the body's link, `o` the List-Unsubscribe header's, `p` preferences, `h` the hidden one."""
+"""The public doors. `u` is the body's link, `o` the List-Unsubscribe header's, `p` preferences, `h` the hidden one, `j`
+the one that subscribes."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from unsubscribe import centre, views
+from unsubscribe import brand_files, centre, joining, views
 
 
 def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
@@ -22,5 +23,11 @@ urlpatterns = [
     *_unsubscribe_doors("u", "link"),
     *_unsubscribe_doors("o", "header"),
     path("p/<str:token>", centre.preferences, {"door": "p"}, name="preferences"),
+    path("b/<str:name>", brand_files.brand_file, name="brand-file"),
     path("h/<str:token>", views.hidden, {"door": "h"}, name="hidden"),
+    path("j/<str:token>", joining.landing, {"door": "j"}, name="join-landing"),
+    path("j/<str:token>/arrive", joining.arrive, {"door": "j"}, name="join-arrive"),
+    path("j/<str:token>/confirm", joining.confirm, {"door": "j"}, name="join-confirm"),
+    path("j/<str:token>/undo", joining.undo, {"door": "j"}, name="join-undo"),
+    path("j/<str:token>/preferences", centre.preferences, {"door": "j"}, name="join-preferences"),
 ]
