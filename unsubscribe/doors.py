@@ -30,6 +30,7 @@ PURPOSES = {
     "o": Purpose.ONE_CLICK,
     "p": Purpose.PREFERENCES,
     "h": Purpose.HIDDEN,
+    "j": Purpose.OPT_IN,
 }
 
 
@@ -55,6 +56,11 @@ class Visit:
         """Open the link. Raises LinkError for any token that does not open this door."""
         link = directory.open(token, PURPOSES[door])
         return cls(door, token, link, sight(request), language_for(request, link.brand.language))
+
+    @property
+    def sent_at(self) -> datetime:
+        """When the link's mail was sent, by the link's own word."""
+        return datetime.fromtimestamp(min(self.link.claims.sent_at, _LATEST_MOMENT), UTC)
 
     def take(self, nonce: Nonce | None) -> None:
         """Tie this request to the page view that carried `nonce`."""
@@ -97,8 +103,7 @@ class Visit:
         """Opt out, provisionally; return the change, None when nothing changed. Not whoever chose to stay after this
         mail was sent: for them an arrival alone at its link is no clear wish any more; a press is."""
         cause = self.cause(Source.ARRIVAL, verdict, is_provisional=True)
-        sent_at = datetime.fromtimestamp(min(self.link.claims.sent_at, _LATEST_MOMENT), UTC)
-        outcome = self.link.recipient.opt_out(self.link.topic_id(), cause, unless_back_since=sent_at)
+        outcome = self.link.recipient.opt_out(self.link.topic_id(), cause, unless_back_since=self.sent_at)
         return outcome.change_ids[0] if outcome.has_changed else None
 
     def take_back_arrival(self) -> bool:

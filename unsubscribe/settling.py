@@ -1,9 +1,9 @@
 """Settling: a provisional change that later evidence proves a robot's is put back; any other becomes final by itself.
 
-A provisional change is an opt-out, or an opt-in by its own link. Nothing has to run for it to become final: `settles_at`
-is a moment, and time passes. What runs here only puts back. Whoever writes evidence looks for changes afterwards, and
-whoever writes a change looks for evidence afterwards: each web process reviews what its recorder has just written, its
-own arrivals among it. So of evidence and change that race, the one that is written later finds the other, in whichever
+A provisional change is an opt-out, or an opt-in by its own link. Nothing has to run for one to become final, as
+`settles_at` is a moment, and time passes. What runs here only puts back. Whoever writes evidence looks for changes
+afterwards, and whoever writes a change looks for evidence afterwards: each web process reviews what its recorder has
+just written, its own arrivals among it. So of evidence and change that race, the one that is written later finds the other, in whichever
 process. What a crash cut short is found by the worker's sweeps (tasks.py), by `manage.py settle`, or when a process
 starts.
 """
