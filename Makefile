@@ -4,7 +4,7 @@
 lint: export SECRET_KEY = lint
 lint: export DATABASE_URL = postgres://localhost/lint
 
-.PHONY: help run test lint bench scorecard accuracy requirements setup-dev
+.PHONY: help run test lint bench scorecard accuracy languages requirements setup-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ scorecard: setup-dev ## Replay robots and people against the server, under eight
 
 accuracy: setup-dev ## Measure how many robots' agents are known, on lists that were not used for it
 	@.venv/bin/python -m accuracy
+
+languages: setup-dev ## Let the catalogues follow the templates and the code, and show how far each language is
+	@.venv/bin/python -m languages collect
+	@.venv/bin/python -m languages status
 
 requirements: setup-dev ## Pin the newest packages that requirements*.in allow
 	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes \
