@@ -24,11 +24,11 @@ NONCE_LIFE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which rows: from `start` up to `end`, of one brand and mailing or of all."""
+    """Which rows: from `start` up to `end`, of some brands and one mailing or of all."""
 
     start: datetime
     end: datetime
-    brand_id: int | None = None
+    brand_ids: frozenset[int] | None = None
     mailing: str = ""
 
     @property
@@ -163,7 +163,7 @@ SELECT date_trunc(%(unit)s, occurred_at, %(zone)s), count(*) FILTER (WHERE verdi
        count(*) FILTER (WHERE verdict = 'unsure'), count(*) FILTER (WHERE verdict = 'machine')
 FROM engagement_interaction
 WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
-  AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+  AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
 GROUP BY 1
 """
 
@@ -206,14 +206,14 @@ WITH calls AS MATERIALIZED (
                FILTER (WHERE kind = 'arrive' AND occurred_at < %(end)s))[1] AS last_verdict
     FROM engagement_interaction
     WHERE occurred_at >= %(start)s AND occurred_at < %(late)s AND kind IN ('arrive', 'confirm') AND visit IS NOT NULL
-      AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+      AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
     GROUP BY visit
 ), landings AS (
     SELECT count(*), count(ended.visit), count(DISTINCT recipient_id) FILTER (WHERE ended.visit IS NULL)
     FROM engagement_interaction LEFT JOIN (SELECT visit FROM calls WHERE is_over) AS ended USING (visit)
     WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
       AND verdict = 'machine' AND facts -> 'request' ->> 'method' = 'GET'
-      AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+      AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
 ), others AS (
     SELECT count(*) FILTER (WHERE is_machine),
            count(*) FILTER (WHERE is_machine AND is_over),
@@ -237,7 +237,7 @@ FROM preferences_preferencechange
 WHERE changed_at >= %(start)s AND changed_at < %(end)s
   AND CASE WHEN source IN ('undo', 'reinstatement') THEN state <> 'out'
            ELSE state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out' END
-  AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+  AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
 GROUP BY source
 ORDER BY 3 DESC, 2 DESC, 1
 """
@@ -248,7 +248,7 @@ SELECT count(*) FILTER (WHERE evidence ->> 'verdict' = 'human'),
 FROM preferences_preferencechange
 WHERE changed_at >= %(start)s AND changed_at < %(end)s AND topic_id IS NOT NULL
   AND source IN ('arrival', 'confirm_button') AND state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out'
-  AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+  AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
 """
 
 
@@ -268,11 +268,11 @@ def _left(scope: Scope) -> Verdicts:
 _DELIVERED = """
 SELECT sum(delivered_count)::bigint, count(*), count(*) - count(delivered_count)
 FROM engagement_mailing
-WHERE (%(brand)s::bigint IS NULL OR brand_id = %(brand)s)
+WHERE (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s))
   AND CASE WHEN %(mailing)s <> '' THEN slug = %(mailing)s ELSE (brand_id, slug) IN (
       SELECT DISTINCT brand_id, mailing FROM engagement_interaction
       WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
-        AND (%(brand)s::bigint IS NULL OR brand_id = %(brand)s)
+        AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s))
   ) END
 """
 
@@ -288,7 +288,8 @@ def _lost(scope: Scope) -> int:
 
 
 def _rows(statement: str, scope: Scope, **values: Any) -> list[tuple[Any, ...]]:
-    values |= {"start": scope.start, "end": scope.end, "brand": scope.brand_id, "mailing": scope.mailing}
+    brands = None if scope.brand_ids is None else sorted(scope.brand_ids)
+    values |= {"start": scope.start, "end": scope.end, "brands": brands, "mailing": scope.mailing}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -18,6 +18,7 @@ from engagement.models import Mailing
 from preferences.admin.deeds import ReasonForm
 from preferences.admin.ledger import reasons, standing
 from preferences.admin.lists import LookOnlyAdmin
+from preferences.admin.scope import brand_ids_of
 from preferences.models import Brand, PreferenceChange, State
 from unsubscribe import bursts
 from unsubscribe.models import ScannedMailing
@@ -59,7 +60,7 @@ class ScannedMailingAdmin(LookOnlyAdmin[ScannedMailing]):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = bursts.alarms()
+        found = bursts.alarms(brand_ids_of(request.user))
         brands = Brand.objects.in_bulk({alarm.brand_id for alarm in found})
         ids = {
             (row.brand_id, row.slug): row.pk

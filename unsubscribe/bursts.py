@@ -8,7 +8,7 @@ recipients are scanned from the same few addresses.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,11 +49,13 @@ class Alarm:
     reasons: tuple[str, ...]
 
 
-def alarms() -> list[Alarm]:
-    """Return the mailings of the last two days that want a look, the largest first: one query."""
+def alarms(brand_ids: Collection[int] | None = None) -> list[Alarm]:
+    """Return the mailings of the last two days that want a look, of all brands or of some, the largest first: one
+    query."""
     groups: dict[tuple[int, str], list[OptOut]] = {}
     fields = ("id", "brand_id", "mailing", "evidence__send_age", "evidence__network")
-    for change_id, brand_id, mailing, age, network in _undecided().values_list(*fields):
+    rows = _undecided() if brand_ids is None else _undecided().filter(brand_id__in=brand_ids)
+    for change_id, brand_id, mailing, age, network in rows.values_list(*fields):
         opt_out = OptOut(change_id, brand_id, mailing, age, network or "")
         groups.setdefault((brand_id, mailing), []).append(opt_out)
     found = [alarm_of(opt_outs) for opt_outs in groups.values()]

@@ -16,10 +16,11 @@ from django.utils.safestring import SafeString
 from engagement import timeline
 from engagement.admin.learned import LearnedFilter
 from engagement.admin.prevented import prevented_view
-from engagement.admin.timeline import may_see_ledger, shown, timeline_view
+from engagement.admin.timeline import shown, timeline_view
 from engagement.models import Interaction, Kind, Mailing
 from preferences.admin.filters import MailingFilter, PeriodFilter, RecipientFilter
 from preferences.admin.lists import LookOnlyAdmin, as_list, pretty_json
+from preferences.admin.scope import within
 
 
 def reasons(interaction: Interaction) -> list[str]:
@@ -57,7 +58,7 @@ class KnownMailingFilter(MailingFilter):
 
     @property
     def suggestions(self) -> QuerySet[Mailing, str]:  # type: ignore[override]
-        return Mailing.objects.values_list("slug", flat=True)[:200]
+        return within(self.request.user, Mailing.objects.all(), "brand_id").values_list("slug", flat=True)[:200]
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -135,7 +136,7 @@ class InteractionAdmin(LookOnlyAdmin[Interaction]):
     ) -> HttpResponse:
         """The row with the timeline of its message above it."""
         row = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        drawn = shown(row.recipient_id, row.mailing, is_ledger_shown=may_see_ledger(request)) if row else {}
+        drawn = shown(request, row.recipient_id, row.mailing) if row else {}
         return super().change_view(request, object_id, form_url, {**drawn, **(extra_context or {})})
 
     @admin.display(description="when")

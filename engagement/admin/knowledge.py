@@ -21,7 +21,7 @@ from engagement.detection.gateways import gateways
 from engagement.models import Learned, MailHost
 from engagement.networks import DataSource, status
 from preferences.admin.lists import LookOnlyAdmin
-from preferences.site import SuperusersOnly
+from preferences.site import SuperusersOnly, is_superuser
 
 _CLASSES = {
     "scanner": "scanners of mail and image proxies",
@@ -72,8 +72,11 @@ class Switch:
 
 
 def knowledge_view(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
-    if not model_admin.has_view_permission(request):
+    """For whoever may view mail hosts, a superuser or not: what it says of the recipients of all brands is left out
+    for all others."""
+    if not request.user.has_perm("engagement.view_mailhost"):
         raise PermissionDenied
+    is_told = is_superuser(request)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": "What the detector knows",
@@ -81,8 +84,9 @@ def knowledge_view(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> 
         "sources": [Source(data.name, data) for data in status()],
         "programs": list(_programs()),
         "robot_list": f"is-bot {version('is-bot')}",
-        "switches": _switches(),
-        "problems": MailHost.objects.exclude(problem="").order_by("-looked_up_at")[:10],
+        "switches": _switches(is_told=is_told),
+        "problems": MailHost.objects.exclude(problem="").order_by("-looked_up_at")[:10] if is_told else [],
+        "is_told": is_told,
         "gateway_count": len(set(gateways().values())),
     }
     return TemplateResponse(request, "admin/engagement/knowledge.html", context)
@@ -96,7 +100,7 @@ def _programs() -> Iterator[tuple[str, int, int]]:
         yield words, entries[name], samples[name]
 
 
-def _switches() -> list[Switch]:
+def _switches(*, is_told: bool) -> list[Switch]:
     learned = reverse("admin:engagement_learned_changelist")
     return [
         Switch(
@@ -104,7 +108,7 @@ def _switches() -> list[Switch]:
             settings.FAREWELL_LEARN_AGENTS,
             "FAREWELL_LEARN_AGENTS",
             "A program that opens one link more than ten times within an hour counts as a robot from then on.",
-            _learned(Learned.Kind.AGENT),
+            _learned(Learned.Kind.AGENT) if is_told else "",
             f"{learned}?kind__exact=agent",
         ),
         Switch(
@@ -112,7 +116,7 @@ def _switches() -> list[Switch]:
             settings.FAREWELL_LEARN_NETWORKS,
             "FAREWELL_LEARN_NETWORKS",
             "A network from which nearly only robots came counts against its visitors.",
-            _learned(Learned.Kind.NETWORK),
+            _learned(Learned.Kind.NETWORK) if is_told else "",
             f"{learned}?kind__exact=network",
         ),
         Switch(
@@ -121,7 +125,7 @@ def _switches() -> list[Switch]:
             "FAREWELL_LOOK_UP_MAIL_HOSTS",
             "DNS is asked who takes the mail of a recipient’s domain; a gateway known to open links counts against "
             "a visit. The name server learns which domains you write to.",
-            _mail_hosts(),
+            _mail_hosts() if is_told else "",
             reverse("admin:engagement_mailhost_changelist"),
         ),
     ]

@@ -19,7 +19,7 @@ from engagement.learning import learned, sentence
 from engagement.models import Learned
 from preferences.admin.filters import FormFilter
 from preferences.admin.lists import LookOnlyAdmin, pretty_json
-from preferences.site import SuperusersOnly
+from preferences.site import SuperusersOnly, is_superuser
 
 
 class LearnedFilter(FormFilter):
@@ -38,6 +38,8 @@ class LearnedFilter(FormFilter):
 
     def _row(self) -> Learned | None:
         text = self.values.get("learned", "")
+        if not is_superuser(self.request):
+            return None
         return Learned.objects.filter(id=int(text)).first() if text.isdecimal() and len(text) < 19 else None
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from engagement.prevented import Scope
 from preferences.admin.filters import day_start
+from preferences.admin.scope import AnyUser, brand_ids_of, brands_of
 from preferences.models import Brand
 
 LONGEST = timedelta(days=366)
@@ -19,7 +20,8 @@ _DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 class ScopeForm(forms.Form):
-    """Days are whole days of the current time zone. A `period`, which ends today, overrules the two days."""
+    """Days are whole days of the current time zone. A `period`, which ends today, overrules the two days. Without a
+    brand chosen, the user's brands are counted."""
 
     since = forms.DateField(label="From", required=False, widget=_DAY)
     until = forms.DateField(label="To", required=False, widget=_DAY)
@@ -28,6 +30,11 @@ class ScopeForm(forms.Form):
         max_length=100, required=False, widget=forms.TextInput(attrs={"list": "fw-mailings", "placeholder": "All"})
     )
     period = forms.ChoiceField(choices=PERIODS, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, user: AnyUser, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.brand_ids = brand_ids_of(user)
+        self.fields["brand"].queryset = brands_of(user)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -55,9 +62,8 @@ class ScopeForm(forms.Form):
         since: date = cleaned["since"]
         until: date = cleaned["until"]
         brand: Brand | None = cleaned["brand"]
-        return Scope(
-            day_start(since), day_start(until + timedelta(days=1)), brand.pk if brand else None, cleaned["mailing"]
-        )
+        brand_ids = frozenset({brand.pk}) if brand else self.brand_ids
+        return Scope(day_start(since), day_start(until + timedelta(days=1)), brand_ids, cleaned["mailing"])
 
     @property
     def link_parameters(self) -> dict[str, str]:

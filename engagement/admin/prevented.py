@@ -16,6 +16,7 @@ from engagement.admin.chart import draw, funnel, moment_label
 from engagement.admin.period import PERIODS, ScopeForm
 from engagement.models import Mailing
 from engagement.prevented import Delivered, Figures, figures
+from preferences.admin.scope import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,17 @@ class Number:
 def prevented_view(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    form = ScopeForm(request.GET)
+    form = ScopeForm(request.user, request.GET)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": "Prevented robot unsubscribes",
         "opts": model_admin.opts,
         "form": form,
         "periods": PERIODS,
-        "mailings": Mailing.objects.values_list("slug", flat=True)[:200],
+        "mailings": within(request.user, Mailing.objects.all(), "brand_id").values_list("slug", flat=True)[:200],
     }
     if form.is_valid():
-        context |= _shown(form)
+        context |= _shown(form) | {"form": ScopeForm(request.user, initial=form.cleaned_data)}
     return TemplateResponse(request, "admin/engagement/interaction/prevented.html", context)
 
 
@@ -49,7 +50,6 @@ def _shown(form: ScopeForm) -> dict[str, Any]:
     scope = form.scope
     result = figures(scope)
     return {
-        "form": ScopeForm(initial=form.cleaned_data),
         "period": form.cleaned_data["period"],
         "figures": result,
         "numbers": _numbers(result, form.link_parameters),

@@ -24,6 +24,7 @@ from engagement.timeline import capital, kind_words
 from preferences.admin.deeds import Question, confirm
 from preferences.admin.filters import day_start
 from preferences.admin.lists import LookOnlyAdmin
+from preferences.admin.scope import ALL, AnyUser, brand_ids_of, brands_of
 from preferences.models import Brand
 
 VERDICTS = ("human", "unsure", "machine")
@@ -43,6 +44,15 @@ class PeriodForm(forms.Form):
     since = forms.DateField(label="From", widget=_DAY)
     until = forms.DateField(label="To", widget=_DAY)
     brand = forms.ModelChoiceField(Brand.objects.all(), required=False, empty_label="All brands")
+
+    def __init__(self, user: AnyUser, *args: Any, **kwargs: Any) -> None:
+        """A run over all brands is a superuser's; everybody else names one."""
+        super().__init__(*args, **kwargs)
+        field = self.fields["brand"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = brands_of(user)
+        if brand_ids_of(user) is not ALL:
+            field.required, field.empty_label = True, "Choose one"
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -98,7 +108,7 @@ class RejudgementAdmin(LookOnlyAdmin[Rejudgement]):
     list_filter = ["state", "brand"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("engagement.add_rejudgement")
+        return self.may_add(request) and request.user.has_perm("engagement.add_rejudgement")
 
     def has_apply_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("engagement.change_rejudgement")
@@ -127,7 +137,9 @@ class RejudgementAdmin(LookOnlyAdmin[Rejudgement]):
         if not self.has_add_permission(request):
             raise PermissionDenied
         today = timezone.localdate()
-        form = PeriodForm(request.POST or None, initial={"since": today - timedelta(days=30), "until": today})
+        form = PeriodForm(
+            request.user, request.POST or None, initial={"since": today - timedelta(days=30), "until": today}
+        )
         if request.method == "POST" and form.is_valid():
             return self._start(request, form.cleaned_data)
         context = {

@@ -23,6 +23,7 @@ from django.template.response import TemplateResponse
 from engagement.models import Interaction
 from engagement.timeline import Mark, Timeline, changes_of, timeline
 from preferences import feed
+from preferences.admin.scope import within
 from preferences.models import Recipient
 
 SLOT = 42  # pixels that a mark needs beside the next one, its word being written above or below in turn
@@ -179,7 +180,7 @@ def timeline_view(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpRes
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     recipient_id, mailing = _uuid(request.GET.get("recipient", "")), request.GET.get("mailing", "").replace("\x00", "")
-    recipient = Recipient.objects.filter(id=recipient_id).first()
+    recipient = within(request.user, Recipient.objects.all(), "brand_id").filter(id=recipient_id).first()
     name = mailing or "Mail without a mailing’s name"
     context = {
         **model_admin.admin_site.each_context(request),
@@ -188,19 +189,23 @@ def timeline_view(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpRes
         "recipient": recipient if request.user.has_perm("preferences.view_recipient") else None,
         "recipient_id": recipient_id,
         "mailing": mailing,
-        **shown(recipient_id, mailing, is_ledger_shown=may_see_ledger(request)),
+        **shown(request, recipient_id, mailing),
     }
     return TemplateResponse(request, "admin/engagement/timeline.html", context)
 
 
-def may_see_ledger(request: HttpRequest) -> bool:
-    return any(request.user.has_perm(f"preferences.{verb}_preferencechange") for verb in ("view", "change"))
+def _may_see_ledger(request: HttpRequest, recipient_id: UUID) -> bool:
+    has_permission = any(request.user.has_perm(f"preferences.{verb}_preferencechange") for verb in ("view", "change"))
+    own = within(request.user, Recipient.objects.all(), "brand_id")
+    return has_permission and own.filter(id=recipient_id).exists()
 
 
-def shown(recipient_id: UUID, mailing: str, *, is_ledger_shown: bool) -> dict[str, Any]:
-    """What the drawing's templates need; no `drawing` when there is nothing to draw."""
-    rows = Interaction.objects.of_recipient(recipient_id).filter(mailing=mailing).order_by("occurred_at", "id")
+def shown(request: HttpRequest, recipient_id: UUID, mailing: str) -> dict[str, Any]:
+    """What the drawing's templates need; no `drawing` when there is nothing to draw, or nothing the user may see."""
+    own = within(request.user, Interaction.objects.of_recipient(recipient_id), "brand_id")
+    rows = own.filter(mailing=mailing).order_by("occurred_at", "id")
     visits = list(rows[: _MOST_ROWS + 1])
+    is_ledger_shown = _may_see_ledger(request, recipient_id)
     changes = [change.fields for change in feed.of_recipient(recipient_id)] if is_ledger_shown else []
     line = timeline(visits[:_MOST_ROWS], changes_of(changes, mailing))
     if not line.marks:

@@ -13,6 +13,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from preferences.admin.scope import within
 from preferences.models import Recipient
 
 
@@ -135,7 +136,8 @@ class RecipientFilter(FormFilter):
 
     def _name(self) -> str:
         recipient_id = self._id()
-        recipient = Recipient.objects.filter(id=recipient_id).first() if recipient_id else None
+        own = within(self.request.user, Recipient.objects.all(), "brand_id")
+        recipient = own.filter(id=recipient_id).first() if recipient_id else None
         return str(recipient) if recipient else "one of whom nothing is stored"
 
     def _id(self) -> UUID | None:

@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 
 from preferences import addresses
+from preferences.admin.scope import AnyUser, brands_of, within
 from preferences.links import Channel
-from preferences.models import Brand, Recipient
+from preferences.models import Recipient
 
 MAX_FOUND = 50
 SHORTEST_PART = 3
@@ -19,23 +20,22 @@ class SearchTooSlowError(Exception):
     """A search for a part of an address was given up."""
 
 
-def find_recipients(text: str) -> list[UUID]:
+def find_recipients(user: AnyUser, text: str) -> list[UUID]:
     """Return the ids of stored recipients at the address `text`, or else of up to `MAX_FOUND` whose address has
-    `text` in it. Raises SearchTooSlowError when the latter, which reads the whole table, takes seconds."""
+    `text` in it, at the brands that the user may see. Raises SearchTooSlowError when the latter, which reads the whole
+    table, takes seconds."""
     text = text.replace("\x00", "").strip()
-    exact = {addresses.recipient_id(brand_id, channel, text) for brand_id in _brand_ids() for channel in Channel}
+    own = brands_of(user).values_list("id", flat=True)
+    exact = {addresses.recipient_id(brand_id, channel, text) for brand_id in own for channel in Channel}
     if found := list(Recipient.objects.filter(id__in=exact).values_list("id", flat=True)):
         return found
-    return _containing(text.lower()) if len(text) >= SHORTEST_PART else []
+    return _containing(user, text.lower()) if len(text) >= SHORTEST_PART else []
 
 
-def _brand_ids() -> list[int]:
-    return list(Brand.objects.values_list("id", flat=True))
-
-
-def _containing(part: str) -> list[UUID]:
+def _containing(user: AnyUser, part: str) -> list[UUID]:
     """Stored addresses are canonical, which is lower case, so a plain LIKE does."""
-    ids = Recipient.objects.filter(address__contains=part).order_by().values_list("id", flat=True)
+    rows = within(user, Recipient.objects.filter(address__contains=part), "brand_id")
+    ids = rows.order_by().values_list("id", flat=True)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{_SECONDS}s"])

@@ -8,8 +8,7 @@ from cryptography.fernet import InvalidToken
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
@@ -18,10 +17,15 @@ from django.utils.safestring import SafeString
 
 from preferences.admin.deeds import Question, confirm
 from preferences.admin.lists import LookOnlyAdmin
+from preferences.admin.scope import AnyUser, brands_of
 from preferences.models import Brand, BrandKey
 
 
 class KeyForm(forms.ModelForm[BrandKey]):
+    def __init__(self, user: AnyUser, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["brand"].queryset = brands_of(user)  # type: ignore[attr-defined]
+
     class Meta:
         model = BrandKey
         fields = ["brand", "note"]
@@ -38,7 +42,7 @@ class BrandKeyAdmin(LookOnlyAdmin[BrandKey]):
     readonly_fields = ["kid", "brand", "note", "created_at", "condition", "deed"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("preferences.add_brandkey")
+        return self.may_add(request) and request.user.has_perm("preferences.add_brandkey")
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -70,10 +74,10 @@ class BrandKeyAdmin(LookOnlyAdmin[BrandKey]):
         """The answer to the POST shows the key: it passes through no session, no message and no redirect."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = KeyForm(request.POST or None, initial={"brand": request.GET.get("brand")})
+        form = KeyForm(request.user, request.POST or None, initial={"brand": request.GET.get("brand")})
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "New brand key", "form": form}
         if request.method != "POST" or not form.is_valid():
-            context["has_brands"] = Brand.objects.exists()
+            context["has_brands"] = brands_of(request.user).exists()
             return TemplateResponse(request, "admin/preferences/brandkey/add.html", context)
         brand: Brand = form.cleaned_data["brand"]
         stored, key = brand.add_key(form.cleaned_data["note"])
@@ -106,7 +110,10 @@ class BrandKeyAdmin(LookOnlyAdmin[BrandKey]):
     def _key_to_change(self, request: HttpRequest, key_id: int) -> BrandKey:
         if not request.user.has_perm("preferences.change_brandkey"):
             raise PermissionDenied
-        return get_object_or_404(BrandKey.objects.select_related("brand"), id=key_id)
+        key: BrandKey | None = self.get_object(request, str(key_id))
+        if key is None:
+            raise Http404
+        return key
 
     def _done(self, request: HttpRequest, key: BrandKey, text: str) -> HttpResponse:
         self.log_change(request, key, text)

@@ -9,7 +9,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
@@ -97,7 +96,7 @@ class RecipientAdmin(LookOnlyAdmin[Recipient]):
 
     def _find(self, request: HttpRequest, text: str) -> list[UUID]:
         try:
-            return find_recipients(text)
+            return find_recipients(request.user, text)
         except SearchTooSlowError:
             self.message_user(request, "That takes too long. Give the whole address.", messages.ERROR)
             return []
@@ -123,7 +122,9 @@ class RecipientAdmin(LookOnlyAdmin[Recipient]):
     def deed_view(self, request: HttpRequest, recipient_id: UUID, verb: str) -> HttpResponse:
         if not request.user.has_perm("preferences.change_recipient"):
             raise PermissionDenied
-        recipient = get_object_or_404(Recipient.objects.select_related("brand"), id=recipient_id)
+        recipient = self.get_object(request, str(recipient_id))
+        if recipient is None:
+            raise Http404
         deed = deed_for(recipient, verb, request.GET.get("topic", ""))
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():

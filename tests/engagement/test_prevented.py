@@ -53,7 +53,7 @@ def crowd(rng: random.Random, brands: list[Brand], size: int = 150) -> None:
 
 
 def is_in(row: Interaction, scope: Scope, late: timedelta = timedelta()) -> bool:
-    is_brand = scope.brand_id in (None, row.brand_id)
+    is_brand = scope.brand_ids is None or row.brand_id in scope.brand_ids
     return scope.start <= row.occurred_at < scope.end + late and is_brand and scope.mailing in ("", row.mailing)
 
 
@@ -109,9 +109,9 @@ def test_every_figure_of_page_views_is_what_the_rows_say(seed: int) -> None:
     crowd(random.Random(seed), brands)
     scopes = [
         WEEK,
-        replace(WEEK, brand_id=brands[1].pk),
+        replace(WEEK, brand_ids=frozenset({brands[1].pk})),
         replace(WEEK, mailing="2026-11"),
-        replace(WEEK, brand_id=brands[0].pk, mailing="2026-10"),
+        replace(WEEK, brand_ids=frozenset({brands[0].pk}), mailing="2026-10"),
         Scope(START, START + timedelta(days=2)),
     ]
     for scope in scopes:
@@ -159,7 +159,7 @@ def test_opt_outs_by_source_are_what_the_ledger_says(seed: int) -> None:
         PreferenceChange.objects.filter(pk=change.pk).update(
             changed_at=START + timedelta(minutes=rng.randrange(-1440, 8 * 1440))
         )
-    for scope in (WEEK, replace(WEEK, brand_id=brands[0].pk), replace(WEEK, mailing="2026-10")):
+    for scope in (WEEK, replace(WEEK, brand_ids=frozenset({brands[0].pk})), replace(WEEK, mailing="2026-10")):
         check_ledger(scope)
 
 
@@ -168,7 +168,7 @@ def check_ledger(scope: Scope) -> None:
         change
         for change in PreferenceChange.objects.all()
         if scope.start <= change.changed_at < scope.end
-        and scope.brand_id in (None, change.brand_id)
+        and (scope.brand_ids is None or change.brand_id in scope.brand_ids)
         and scope.mailing in ("", change.mailing)
     ]
     outs = [c for c in rows if c.state == "out" and c.replaced["state"] != "out" and c.source != Source.UNDO]
@@ -266,7 +266,9 @@ def test_delivered_sums_the_mailings_that_had_visits() -> None:
         make_interaction(brand=brand, mailing=slug)
     make_mailing(make_brand(), "a", delivered_count=50_000)
     assert figures(WEEK).delivered == Delivered(120, 3, 1)
-    assert figures(replace(WEEK, brand_id=brand.pk, mailing="unvisited")).delivered == Delivered(7000, 1, 0)
+    assert figures(replace(WEEK, brand_ids=frozenset({brand.pk}), mailing="unvisited")).delivered == Delivered(
+        7000, 1, 0
+    )
 
 
 def test_what_was_not_recorded_is_said() -> None:

@@ -382,6 +382,7 @@ def test_a_look_under_other_rules_is_not_applied(brand: Brand) -> None:
 def staff(client: Client, *codenames: str) -> Client:
     bob = User.objects.create_user("bob", is_staff=True)
     bob.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    bob.brands.set(Brand.objects.all())
     client.force_login(bob)
     return client
 
@@ -389,7 +390,7 @@ def staff(client: Client, *codenames: str) -> Client:
 def looked_at(brand: Brand) -> Rejudgement:
     make_old(brand)
     make_old(brand, 1, kind="arrive", facts={"request": BROWSER, "page": PAGE}, agent=CHROME, send_age=20_000)
-    look(row := make_run())
+    look(row := make_run(brand=brand))
     return row
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 from engagement.admin.timeline import SLOT, draw, places
 from engagement.models import Interaction, Kind
 from engagement.timeline import MARKS, MOST_LANES, Timeline, changes_of, spoken_span, timeline
-from preferences.models import Source
+from preferences.models import Brand, Source
 from tests.engagement.makers import NOON, make_interaction
 from tests.engagement.test_admin import assert_strict, page
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
@@ -293,6 +293,7 @@ class TestPage:
         _, recipient = self.story()
         bob = User.objects.create_user("bob", is_staff=True)
         bob.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        bob.brands.set(Brand.objects.all())
         client.force_login(bob)
         response = client.get(f"{URL}?recipient={recipient}&mailing=2026-11")
         assert response.status_code == status

@@ -183,6 +183,7 @@ def test_who_may_only_look_decides_nothing(client: Client) -> None:
     client.force_login(bob)
     assert client.get(LIST).status_code == 403
     bob.user_permissions.set(Permission.objects.filter(codename="view_scannedmailing"))
+    mailing.brand.members.add(bob)
     page = client.get(f"{LIST}{mailing.pk}/change/")
     assert page.status_code == 200
     assert "Put the selected back" not in page.content.decode()
