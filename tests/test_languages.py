@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from babel import Locale
 from django.template import Context
-from django.template.base import FilterExpression, Lexer, Parser, Template, TokenType
+from django.template.base import FilterExpression, Lexer, Node, Parser, Template, TokenType
 from django.template.engine import Engine
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 from django.utils import translation
