@@ -14,7 +14,7 @@ from django.utils.csp import CSP, build_policy
 
 from preferences.languages import language_for
 from preferences.links import LinkError
-from unsubscribe import pages
+from unsubscribe import asking, pages
 from unsubscribe.bodies import BodyError
 from unsubscribe.urls import urlpatterns
 
@@ -98,7 +98,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
     try:
         return _enter(request)
     except LinkError:
-        return HttpResponse(_fixed("unsubscribe/not_found.html", request), status=404)
+        return HttpResponse(asking.not_found(request), status=404)
     except BodyError as error:
         return HttpResponse(f"{error}\n", status=error.status, content_type="text/plain; charset=utf-8")
     except (Error, ImproperlyConfigured) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from unsubscribe import brand_files, centre, joining, views
+from unsubscribe import asking, brand_files, centre, joining, views
 
 
 def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
@@ -22,6 +22,8 @@ app_name = "unsubscribe"
 urlpatterns = [
     *_unsubscribe_doors("u", "link"),
     *_unsubscribe_doors("o", "header"),
+    path("a/", asking.ask, {"token": ""}, name="ask"),
+    path("a/<slug:token>", asking.ask, name="ask-brand"),
     path("p/<str:token>", centre.preferences, {"door": "p"}, name="preferences"),
     path("b/<str:name>", brand_files.brand_file, name="brand-file"),
     path("h/<str:token>", views.hidden, {"door": "h"}, name="hidden"),
