@@ -1,64 +1,188 @@
-"""The preference page: topics on and off, and everything off."""
+"""The preference page as its templates read it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
-from preferences.directory import Link
-from preferences.languages import Language
-from preferences.models import Cause, Topic, Wish
+from preferences.languages import Language, spoken_date
+from preferences.looks import Look
+from preferences.models import PreferenceChange
 from preferences.rendering import page_response
+from preferences.summary import Summary, summary_of
+from preferences.switches import Board, Offer
+from preferences.wishes import EVERYTHING, Form, pause_limits, shown_now, switch_name
+from preferences.wording import CHANNELS, FREQUENCIES
+
+_SPANS = {
+    "14d": gettext_lazy("For 2 weeks"),
+    "1m": gettext_lazy("For 1 month"),
+    "3m": gettext_lazy("For 3 months"),
+    "day": gettext_lazy("Until a day that I choose"),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A topic as the page shows it."""
+class Option:
+    value: str
+    label: str | Promise
+    is_chosen: bool
 
-    slug: str
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """How to pause a topic, or everything: `key` ends the names of its fields."""
+
+    key: int | str
+    options: tuple[Option, ...]
+    until: str
+    day: str
+    error: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A checkbox; one that `is_fixed` cannot be switched."""
+
     name: str
-    description: str
-    is_in: bool
+    label: str | Promise
+    is_checked: bool
+    is_fixed: bool
 
 
-def answer_preferences(
-    link: Link, language: Language, action: str, fields: QueryDict | None, cause: Cause, *, is_by_hand: bool = False
-) -> HttpResponse:
-    """Show the recipient's topics; with `fields`, the form's, save them first in one transaction.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A topic. `shown` is what the page shows of it, in the form's words."""
 
-    Only topics that the page had shown are touched, so that a page from before a topic was added says nothing
-    about it. A form sent as it was shown changes nothing, and neither does one that no button was pressed for; but
-    `is_by_hand`, it confirms what it shows as off: an opt-out that evidence might still have put back is final then.
-    """
-    topics = list(Topic.objects.filter(brand_id=link.brand.id))
-    before = link.recipient.receives(topics)
-    if fields is not None:
-        if fields.get("all") == "off":
-            link.recipient.leave_everything(cause)
-        elif "save" in fields:
-            provisional = link.recipient.provisional_topics() if is_by_hand else frozenset()
-            if wishes := _wishes(topics, before, fields, provisional):
-                link.recipient.choose({id: Wish(is_in=wish) for id, wish in wishes.items()}, cause)
-    after = link.recipient.receives(topics) if fields is not None else before
-    choices = [Choice(topic.slug, topic.name, topic.description, after[topic.id]) for topic in topics]
-    changed = [choice for topic, choice in zip(topics, choices, strict=True) if before[topic.id] != after[topic.id]]
-    context = {
-        "brand_name": link.brand.name,
-        "masked": link.masked_address,
-        "action": action,
-        "topics": choices,
-        "saved": changed if fields is not None else None,
-        "all_off": not any(after.values()) and (bool(changed) or link.recipient.is_suppressed()),
-    }
-    return page_response("preferences/page.html", language, link.brand.look(language.code), context)
+    offer: Offer
+    shown: str
+    boxes: tuple[Box, ...]
+    frequencies: tuple[Option, ...]
+    pause: Pause | None
+    rhythm: str | Promise
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.pause and self.pause.error)
 
 
-def _wishes(
-    topics: list[Topic], before: dict[int, bool], fields: QueryDict, provisional: Collection[int]
-) -> dict[int, bool]:
-    """What was changed on the page, and what was left off there though it is off only provisionally."""
-    shown, ticked = set(fields.getlist("shown")), set(fields.getlist("topic"))
-    wishes = {topic.id: topic.slug in ticked for topic in topics if topic.slug in shown}
-    return {id: wish for id, wish in wishes.items() if wish != before[id] or (not wish and id in provisional)}
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the page says of the press that it answers. `asked` are the topics that a mail asks about, `unasked` those
+    that it could not; `undo` the pass for an undo of this save."""
+
+    is_undo: bool = False
+    summary: Summary | None = None
+    asked: str = ""
+    unasked: str = ""
+    undo: str = ""
+
+    @property
+    def is_nothing(self) -> bool:
+        return (self.summary is None or self.summary.is_empty) and not (self.asked or self.unasked)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view of the page. `form` is what was sent, for a page that keeps it because of `errors`."""
+
+    action: str
+    nonce: str
+    masked: tuple[str, ...]
+    form: Form | None = None
+    errors: dict[int | str, str] | None = None
+    answer: Answer | None = None
+
+
+def show(board: Board, view: View, language: Language, look: Look) -> HttpResponse:
+    with translation.override(language.code):
+        shaping = _Shaping(language.code, view.form, view.errors or {})
+        context = {
+            "brand_name": look.name,
+            "board": board,
+            "view": view,
+            "answer": view.answer,
+            "sections": [(name, [shaping.row(offer) for offer in offers]) for name, offers in board.sections()],
+            "pause": shaping.pause(
+                EVERYTHING, spoken_date(board.paused_until, language.code) if board.paused_until else ""
+            ),
+            "masked": view.masked[0],
+            "other": view.masked[1] if len(view.masked) > 1 else "",
+        }
+        return page_response("preferences/page.html", language, look, context)
+
+
+def ask_once_more(view: View, wish: str, language: Language, look: Look) -> HttpResponse:
+    """Ask for one press more before everything goes or comes back: `wish` is "off" or "back"."""
+    context = {"view": view, "wish": wish, "brand_name": look.name, "masked": view.masked[0]}
+    return page_response("preferences/sure.html", language, look, context)
+
+
+def told(rows: Sequence[PreferenceChange], board: Board, language: str) -> Summary:
+    with translation.override(language):
+        return summary_of(rows, board, language)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shaping:
+    """Makes what the templates read; from the form's values where there are any."""
+
+    language: str
+    form: Form | None
+    errors: dict[int | str, str]
+
+    def row(self, offer: Offer) -> Row:
+        shown = (self.form and self.form.shown.get(offer.id)) or shown_now(offer)
+        until = spoken_date(offer.paused_until, self.language) if offer.paused_until else ""
+        return Row(
+            offer,
+            shown.text(offer.id),
+            tuple(self._boxes(offer)),
+            tuple(self._frequencies(offer)),
+            None if offer.is_required else self.pause(offer.id, until),
+            FREQUENCIES.get(offer.frequency, "") if offer.frequency != "every" else "",
+        )
+
+    def pause(self, key: int | str, until: str) -> Pause:
+        first, last = pause_limits()
+        chosen = self.form.text("pause", key) if self.form else ""
+        labels: dict[str, str | Promise] = {
+            "": gettext("Paused until %(date)s") % {"date": until},
+            "off": gettext_lazy("Go on now"),
+        }
+        choices: dict[str, str | Promise] = {**(labels if until else {"": gettext_lazy("No pause")}), **_SPANS}
+        return Pause(
+            key,
+            tuple(Option(value, label, value == chosen) for value, label in choices.items()),
+            until,
+            self.form.text("until", key) if self.form else "",
+            self.errors.get(key, ""),
+            first.isoformat(),
+            last.isoformat(),
+        )
+
+    def _boxes(self, offer: Offer) -> Iterator[Box]:
+        for switch in offer.switches:
+            is_alone = len(offer.switches) == 1
+            yield Box(
+                switch_name(offer, switch),
+                offer.name if is_alone else CHANNELS[switch.channel],
+                self.form.is_on(offer, switch) if self.form and not offer.is_required else switch.is_on,
+                offer.is_required and switch.is_on,
+            )
+
+    def _frequencies(self, offer: Offer) -> Iterator[Option]:
+        if len(offer.frequencies) < 2 and offer.frequency:  # no choice
+            return
+        chosen = (self.form.text("often", offer.id) if self.form else "") or offer.frequency
+        if offer.frequencies and not offer.frequency:
+            yield Option("", gettext_lazy("As it comes"), not chosen)
+        for frequency in offer.frequencies:
+            yield Option(frequency, FREQUENCIES[frequency], frequency == chosen)

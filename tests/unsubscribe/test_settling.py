@@ -177,7 +177,9 @@ def press_without_javascript(client: Client, mail: Mail) -> None:
 
 
 def preference_page(client: Client, mail: Mail) -> None:
-    response = client.post(f"/p/{mail.token('preferences')}", "shown=news&save=", content_type=FORM, headers=OFFICE)
+    response = client.post(
+        f"/p/{mail.token('preferences')}", f"shown={mail.topic.id}-e0-&save=", content_type=FORM, headers=OFFICE
+    )
     assert response.status_code == 200
 
 
@@ -210,7 +212,7 @@ def test_a_preference_page_that_a_program_sends_as_it_was_shown_confirms_nothing
     hide_and_seek(client, mail)
     recorder.flush()
     link = f"/p/{mail.token('preferences')}"
-    client.post(link, "shown=news&save=", content_type=FORM, headers=HOME)
+    client.post(link, f"shown={mail.topic.id}-e0-&save=", content_type=FORM, headers=HOME)
     settled()
     assert mail.changes() == [LEFT, BACK]
 
