@@ -61,7 +61,7 @@ class Span:
 
     start: datetime
     end: datetime
-    brand_ids: tuple[int, ...] | None = None
+    brand_ids: frozenset[int] | None = None
     topic_id: int | None = None
     is_everything: bool = False
     channel: str = ""
@@ -77,10 +77,22 @@ class Span:
         """The starts of all days, weeks or months of the period, in the current time zone."""
         return tuple(_pieces(timezone.localtime(self.start), self.end, self.unit))
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the statements call it."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "brands": None if self.brand_ids is None else sorted(self.brand_ids),
+            "topic": self.topic_id,
+            "everything": self.is_everything,
+            "channel": self.channel,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """How often a topic (None: everything) was left through one door, in one piece of the period, with one outcome."""
+    """How often a topic (None: everything) was left by one door, in one piece of the period, with one outcome."""
 
     brand_id: int
     topic_id: int | None
@@ -176,17 +188,12 @@ def _next(day: date, unit: str) -> date:
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
+# From all mails to the fewest.
 _RARER = [Frequency.EVERY, Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY]
 
 
 def _rows(statement: str, span: Span) -> list[tuple[Any, ...]]:
-    values = {
-        "start": span.start,
-        "end": span.end,
-        "brands": None if span.brand_ids is None else list(span.brand_ids),
-        "topic": span.topic_id,
-        "everything": span.is_everything,
-        "channel": span.channel,
+    values = span.values | {
         "unit": span.unit,
         "zone": str(timezone.get_current_timezone()),
         "rarer": [frequency.value for frequency in _RARER],

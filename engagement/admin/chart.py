@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import accumulate, cycle
 
 from django.utils.formats import date_format
 
@@ -16,13 +16,21 @@ VERDICTS = ("machine", "unsure", "human")  # from the bottom up
 _MOST_TICKS = 5
 
 
+# Kinds differ in colour, and in a pattern for whom colours do not tell apart; the rest are plain.
+PATTERNS = {"machine": "stripes", "unsure": "dots", "away": "stripes", "back": "dots"}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One verdict's share of a bar."""
+    """One kind's share of an upright bar."""
 
-    verdict: str
+    kind: str
     y: str
     height: str
+
+    @property
+    def pattern(self) -> str:
+        return PATTERNS.get(self.kind, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +56,60 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
+    """`title` and `description` are for whom cannot see it."""
+
+    title: str
+    description: str
     bars: tuple[Bar, ...]
     lines: tuple[Line, ...]
     ticks: tuple[Tick, ...]
     height: int = HEIGHT
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One bar to draw upright: its name, what it says in words, and the counts of its kinds from the bottom up."""
+
+    label: str
+    words: str
+    counts: tuple[tuple[str, int], ...]
+
+    @property
+    def total(self) -> int:
+        return sum(count for _, count in self.counts)
+
+
 def draw(buckets: Sequence[Bucket], *, is_hourly: bool) -> Chart:
-    top = scale_end(max((bucket.visits.total for bucket in buckets), default=0))
-    step = 100 / max(len(buckets), 1)
+    unit = "hour" if is_hourly else "day"
+    sums = (sum(getattr(bucket.visits, verdict) for bucket in buckets) for verdict in reversed(VERDICTS))
+    return draw_columns(
+        [
+            Column(
+                moment_label(bucket, is_hourly=is_hourly),
+                spoken(bucket.visits),
+                tuple((verdict, getattr(bucket.visits, verdict)) for verdict in VERDICTS),
+            )
+            for bucket in buckets
+        ],
+        title=f"Visits by verdict, each {unit}",
+        description=f"{spoken(Verdicts(*sums))}. The table has each {unit}.",
+    )
+
+
+def draw_columns(columns: Sequence[Column], *, title: str, description: str) -> Chart:
+    top = scale_end(max((column.total for column in columns), default=0))
+    step = 100 / max(len(columns), 1)
     bars = tuple(
         Bar(
             x=f"{(index + 0.1) * step:.3f}%",
             width=f"{0.8 * step:.3f}%",
-            parts=tuple(_parts(bucket.visits, top)),
-            title=f"{moment_label(bucket, is_hourly=is_hourly)}: {spoken(bucket.visits)}",
+            parts=tuple(_parts(column.counts, top)),
+            title=f"{column.label}: {column.words}",
         )
-        for index, bucket in enumerate(buckets)
+        for index, column in enumerate(columns)
     )
     lines = tuple(Line(f"{_y(value, top):.1f}", f"{value:,}") for value in sorted({0, top // 2, top}))
-    return Chart(bars, lines, tuple(_ticks(buckets, is_hourly=is_hourly)))
+    return Chart(title, description, bars, lines, tuple(_ticks([column.label for column in columns])))
 
 
 def scale_end(most: int) -> int:
@@ -84,22 +126,22 @@ def _y(value: float, top: int) -> float:
     return HEIGHT - (HEIGHT - TOP) * value / top
 
 
-def _parts(visits: Verdicts, top: int) -> Iterator[Part]:
+def _parts(counts: Sequence[tuple[str, int]], top: int) -> Iterator[Part]:
     below = 0
-    for verdict in VERDICTS:
-        if count := getattr(visits, verdict):
+    for kind, count in counts:
+        if count:
             y, base = _y(below + count, top), _y(below, top)
-            yield Part(verdict, f"{y:.2f}", f"{base - y:.2f}")
+            yield Part(kind, f"{y:.2f}", f"{base - y:.2f}")
             below += count
 
 
-def _ticks(buckets: Sequence[Bucket], *, is_hourly: bool) -> Iterator[Tick]:
-    count = min(_MOST_TICKS, len(buckets))
+def _ticks(labels: Sequence[str]) -> Iterator[Tick]:
+    count = min(_MOST_TICKS, len(labels))
     for number in range(count):
-        index = round(number * (len(buckets) - 1) / max(count - 1, 1))
+        index = round(number * (len(labels) - 1) / max(count - 1, 1))
         anchor = "middle" if count == 1 else {0: "start", count - 1: "end"}.get(number, "middle")
-        x = 100 * {"start": index, "middle": index + 0.5, "end": index + 1}[anchor] / len(buckets)
-        yield Tick(f"{x:.3f}%", anchor, moment_label(buckets[index], is_hourly=is_hourly))
+        x = 100 * {"start": index, "middle": index + 0.5, "end": index + 1}[anchor] / len(labels)
+        yield Tick(f"{x:.3f}%", anchor, labels[index])
 
 
 def moment_label(bucket: Bucket, *, is_hourly: bool) -> str:
@@ -111,25 +153,42 @@ def spoken(visits: Verdicts) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """One kind's share of a bar across."""
+
+    kind: str
+    x: str
+    width: str
+
+    @property
+    def pattern(self) -> str:
+        return PATTERNS.get(self.kind, "")
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One stage of the funnel, drawn as a bar across."""
 
     name: str
     meaning: str
     verdicts: Verdicts
-    parts: tuple[tuple[str, str, str], ...]  # verdict, x, width
+    parts: tuple[Piece, ...]
 
 
 def funnel(stages: Sequence[tuple[str, str, Verdicts]]) -> list[Stage]:
     """All bars on the scale of the longest; people are drawn first, so that they start from one line."""
     most = max((verdicts.total for _, _, verdicts in stages), default=0) or 1
-    return [Stage(name, meaning, verdicts, tuple(_across(verdicts, most))) for name, meaning, verdicts in stages]
+    return [
+        Stage(name, meaning, verdicts, across([(v, getattr(verdicts, v)) for v in reversed(VERDICTS)], most))
+        for name, meaning, verdicts in stages
+    ]
 
 
-def _across(verdicts: Verdicts, most: int) -> Iterator[tuple[str, str, str]]:
-    before = 0
-    for verdict in ("human", "unsure", "machine"):
-        count = getattr(verdicts, verdict)
-        if count:
-            yield verdict, f"{100 * before / most:.3f}%", f"{100 * count / most:.3f}%"
-        before += count
+def across(counts: Sequence[tuple[str, int]], most: int) -> tuple[Piece, ...]:
+    """A bar across, of these kinds from the start on, where `most` is the whole width."""
+    befores = accumulate((count for _, count in counts), initial=0)
+    return tuple(
+        Piece(kind, f"{100 * before / most:.3f}%", f"{100 * count / most:.3f}%")
+        for (kind, count), before in zip(counts, befores, strict=False)
+        if count
+    )

@@ -1,8 +1,8 @@
-"""The form that chooses what the page of prevented robot unsubscribes counts."""
+"""The forms that choose what the pages of figures count."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -19,22 +19,23 @@ DEFAULT_PERIOD = "30"
 _DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
-class ScopeForm(forms.Form):
+class PeriodForm(forms.Form):
     """Days are whole days of the current time zone. A `period`, which ends today, overrules the two days. Without a
     brand chosen, the user's brands are counted."""
+
+    periods = PERIODS
+    longest_years = 1
 
     since = forms.DateField(label="From", required=False, widget=_DAY)
     until = forms.DateField(label="To", required=False, widget=_DAY)
     brand = forms.ModelChoiceField(Brand.objects.all(), required=False, empty_label="All brands")
-    mailing = forms.CharField(
-        max_length=100, required=False, widget=forms.TextInput(attrs={"list": "fw-mailings", "placeholder": "All"})
-    )
-    period = forms.ChoiceField(choices=PERIODS, required=False, widget=forms.HiddenInput)
+    period = forms.ChoiceField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, user: AnyUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.brand_ids = brand_ids_of(user)
         self.fields["brand"].queryset = brands_of(user)  # type: ignore[attr-defined]
+        self.fields["period"].choices = list(self.periods.items())  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -53,17 +54,22 @@ class ScopeForm(forms.Form):
             self.add_error("since", "Say from which day.")
         elif since > until:
             self.add_error("since", "This day is after the last one.")
-        elif until - since >= LONGEST:
-            self.add_error("since", "Choose a year at most.")
+        elif until - since >= LONGEST * self.longest_years:
+            many = "a year" if self.longest_years == 1 else f"{self.longest_years} years"
+            self.add_error("since", f"Choose {many} at most.")
 
     @property
-    def scope(self) -> Scope:
-        cleaned = self.cleaned_data
-        since: date = cleaned["since"]
-        until: date = cleaned["until"]
-        brand: Brand | None = cleaned["brand"]
-        brand_ids = frozenset({brand.pk}) if brand else self.brand_ids
-        return Scope(day_start(since), day_start(until + timedelta(days=1)), brand_ids, cleaned["mailing"])
+    def start(self) -> datetime:
+        return day_start(self.cleaned_data["since"])
+
+    @property
+    def end(self) -> datetime:
+        return day_start(self.cleaned_data["until"] + timedelta(days=1))
+
+    @property
+    def chosen_brand_ids(self) -> frozenset[int] | None:
+        brand: Brand | None = self.cleaned_data["brand"]
+        return frozenset({brand.pk}) if brand else self.brand_ids
 
     @property
     def link_parameters(self) -> dict[str, str]:
@@ -72,6 +78,21 @@ class ScopeForm(forms.Form):
         parameters = {"since": cleaned["since"].isoformat(), "until": cleaned["until"].isoformat()}
         if cleaned["brand"]:
             parameters["brand__id__exact"] = str(cleaned["brand"].pk)
-        if cleaned["mailing"]:
-            parameters["mailing"] = cleaned["mailing"]
         return parameters
+
+
+class ScopeForm(PeriodForm):
+    """A period, and a mailing."""
+
+    mailing = forms.CharField(
+        max_length=100, required=False, widget=forms.TextInput(attrs={"list": "fw-mailings", "placeholder": "All"})
+    )
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.start, self.end, self.chosen_brand_ids, self.cleaned_data["mailing"])
+
+    @property
+    def link_parameters(self) -> dict[str, str]:
+        mailing = self.cleaned_data["mailing"]
+        return super().link_parameters | ({"mailing": mailing} if mailing else {})

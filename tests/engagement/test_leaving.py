@@ -316,8 +316,8 @@ def test_every_figure_is_what_the_ledger_says(seed: int) -> None:
     everything = statistics(MONTH)
     spans = [
         MONTH,
-        replace(MONTH, brand_ids=(brands[1].id,)),
-        replace(MONTH, brand_ids=()),
+        replace(MONTH, brand_ids=frozenset({brands[1].id})),
+        replace(MONTH, brand_ids=frozenset()),
         replace(MONTH, topic_id=news.id),
         replace(MONTH, is_everything=True),
         replace(MONTH, channel="sms"),
