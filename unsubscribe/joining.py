@@ -85,7 +85,7 @@ def undo(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit.take(nonce)
     outcome = visit.link.recipient.undo_opt_in(visit.link.topic_id(), visit.cause(Source.UNDO))
     visit.record(Kind.UNDO, "undone" if outcome.has_changed else "unchanged")
-    return _page(visit, "kept")
+    return _page(visit, "kept", undone=outcome.has_changed)
 
 
 def _opt_in(visit: Visit, source: Source, verdict: Verdict, *, is_provisional: bool) -> Outcome:

@@ -3,9 +3,9 @@
 A provisional change is an opt-out, or an opt-in by its own link. Nothing has to run for one to become final, as
 `settles_at` is a moment, and time passes. What runs here only puts back. Whoever writes evidence looks for changes
 afterwards, and whoever writes a change looks for evidence afterwards: each web process reviews what its recorder has
-just written, its own arrivals among it. So of evidence and change that race, the one that is written later finds the other, in whichever
-process. What a crash cut short is found by the worker's sweeps (tasks.py), by `manage.py settle`, or when a process
-starts.
+just written, its own arrivals among it. So of evidence and change that race, the one that is written later finds the
+other, in whichever process. What a crash cut short is found by the worker's sweeps (tasks.py), by `manage.py settle`,
+or when a process starts.
 """
 
 from __future__ import annotations

@@ -189,6 +189,7 @@ PAGES = {
     Purpose.ONE_CLICK: "header_visit",
     Purpose.PREFERENCES: "prefs_visit",
     Purpose.HIDDEN: "hidden_visit",
+    Purpose.OPT_IN: "join_visit",
 }
 
 

@@ -1,0 +1,397 @@
+"""Settling opt-ins: whom a robot subscribed is taken off again exactly, and no person's wish is touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from engagement.recorder import recorder
+from preferences.models import Outcome, PreferenceChange, Source, Subscription, Suppression
+from preferences.replay import differing
+from tests.browser.serving import wait_until
+from tests.makers import make_cause, make_topic
+from tests.unsubscribe.makers import PERSON, Mail, arrive, make_mail, nonce_of
+from tests.unsubscribe.test_joining import STILL, ask, make_offer
+from tests.unsubscribe.test_joining import press as press_by_hand
+from tests.unsubscribe.test_settling import (
+    FORM,
+    HOME,
+    OFFICE,
+    OTHER_PROGRAM,
+    dsn,
+    evidence,
+    hide_and_seek,
+    row_of,
+    settled,
+    shift,
+)
+from unsubscribe.settling import Review, sweep
+
+pytestmark = pytest.mark.django_db
+
+JOINED, OFF_AGAIN = ("in", "arrival"), ("default", "reinstatement")
+
+
+@pytest.fixture(autouse=True)
+def behind_a_proxy(settings: Any) -> None:
+    settings.FAREWELL_TRUSTED_PROXY_COUNT = 1
+
+
+def press(client: Client, token: str, page: Any = None, **headers: str) -> None:
+    nonce = nonce_of(client.get(f"/j/{token}", headers=headers))
+    fields = f"choice=join&nonce={nonce}" + (f"&page={json.dumps(page)}" if page is not None else "")
+    assert client.post(f"/j/{token}/confirm", fields, content_type=FORM, headers=headers).status_code == 200
+
+
+def test_the_hidden_link_takes_the_same_visitors_opt_in_back(client: Client) -> None:
+    mail = make_offer()
+    assert ask(client, mail.token("opt_in"), PERSON, **HOME)["answer"] == "done"
+    assert settled().reinstated_count == 0
+    hide_and_seek(client, mail)
+    assert settled() == Review(suspected_count=1, reinstated_count=1)
+    assert mail.changes() == [JOINED, OFF_AGAIN]
+    joined, back = PreferenceChange.objects.order_by("id")
+    assert back.reason == "A robot had begun it."
+    assert back.evidence["refuted"] == [joined.id]
+    assert back.evidence["signals"][0]["name"] == "hidden_link"
+    assert len(back.evidence["interactions"]) == 3  # the page, its script and the hidden link
+
+
+def test_all_links_of_the_mail_within_seconds_are_a_robots(client: Client) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), STILL, **HOME)
+    client.get(f"/p/{mail.token('preferences')}", headers=HOME)
+    assert settled().reinstated_count == 1
+    assert PreferenceChange.objects.latest("id").evidence["signals"][0]["name"] == "links_in_a_burst"
+
+
+def test_two_links_to_subscribe_opened_at_once_are_a_robots(client: Client) -> None:
+    mail = make_offer()
+    make_topic(mail.brand, "offers", is_default_in=False)
+    for topic in ("news", "offers"):
+        ask(client, mail.token("opt_in", topic=topic), PERSON, **HOME)
+    settled()
+    assert not Subscription.objects.filter(state="in").exists()
+
+
+def test_the_same_program_at_many_recipients_is_a_robot(client: Client) -> None:
+    mail = make_offer()
+    for address in ("alice@example.org", "bob@example.net", "mallory@example.com"):
+        ask(client, mail.token("opt_in", address=address), STILL, **HOME)
+    assert settled().reinstated_count == 3
+    assert not Subscription.objects.filter(state="in").exists()
+
+
+def test_a_page_that_says_later_that_it_is_driven_takes_its_own_opt_in_back(client: Client) -> None:
+    mail = make_offer()
+    token = mail.token("opt_in")
+    nonce = nonce_of(client.get(f"/j/{token}", headers=HOME))
+    ask(client, token, STILL, nonce, **HOME)
+    ask(client, token, STILL | {"webdriver": True}, nonce, **HOME)
+    assert settled().reinstated_count == 1
+
+
+def test_a_page_whose_clock_was_pushed_later_on_is_a_robots(client: Client) -> None:
+    mail = make_offer()
+    token = mail.token("opt_in")
+    nonce = nonce_of(client.get(f"/j/{token}", headers=HOME))
+    ask(client, token, STILL | {"elapsed": 300}, nonce, **HOME)
+    ask(client, token, STILL | {"elapsed": 40_300}, nonce, **HOME)
+    assert settled().reinstated_count == 1
+
+
+@pytest.mark.parametrize("other", [OFFICE, OTHER_PROGRAM])
+def test_another_visitors_evidence_touches_nothing(client: Client, other: dict[str, str]) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    hide_and_seek(client, mail, **other)
+    assert settled().reinstated_count == 0
+    assert mail.changes() == [JOINED]
+
+
+@pytest.mark.parametrize(
+    ("page", "is_robot"),
+    [
+        ({"webdriver": True, "presence": {"presses": 1}}, True),
+        ({"presence": {"presses": 0, "untrusted": 1}}, True),
+        ({"presence": {"presses": 1}}, False),
+        (None, False),
+    ],
+)
+def test_a_press_is_honoured_and_a_robots_is_taken_back(client: Client, page: Any, is_robot: bool) -> None:
+    mail = make_offer()
+    press(client, mail.token("opt_in"), page, **HOME)
+    assert mail.state() == "in"
+    settled()
+    assert mail.state() == ("default" if is_robot else "in")
+
+
+# What was before
+
+
+def test_who_had_left_has_left_as_before(client: Client) -> None:
+    mail = make_mail(age=-60)
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+    mail.alice.opt_out(mail.topic.id, make_cause())
+    kept = ("state", "previous_state", "changed_at", "settles_at")
+    was = Subscription.objects.filter(recipient_id=mail.alice.id).values(*kept).get()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    assert mail.state() == "in"
+    hide_and_seek(client, mail)
+    settled()
+    assert Subscription.objects.filter(recipient_id=mail.alice.id).values(*kept).get() == was
+    assert list(differing([mail.alice.id])) == []
+
+
+def test_who_had_left_everything_is_suppressed_again_and_comes_back_to_all(client: Client) -> None:
+    """Only a press ends a suppression; when it was a robot's, the suppression stands again as it stood."""
+    mail = make_offer()
+    offers, required = make_topic(mail.brand, "offers"), make_topic(mail.brand, "bills", is_required=True)
+    mail.alice.leave_everything(make_cause())
+    press(client, mail.token("opt_in"), {"webdriver": True, "presence": {"presses": 1}}, **HOME)
+    assert not Suppression.objects.exists()
+    settled()
+    assert Suppression.objects.get().reason == "everything"
+    topics = [mail.topic, offers, required]
+    assert mail.alice.receives(topics) == {mail.topic.id: False, offers.id: False, required.id: True}
+    assert list(differing([mail.alice.id])) == []
+    mail.alice.lift_suppression(make_cause(Source.ADMIN))
+    assert mail.state() == "out"
+
+
+def test_a_suppression_that_others_ended_since_is_not_put_back(client: Client) -> None:
+    mail = make_offer()
+    mail.alice.leave_everything(make_cause())
+    press_by_hand(client, mail.token("opt_in"))
+    mail.alice.opt_out(mail.topic.id, make_cause())
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+    mail.alice.undo_opt_in(mail.topic.id, make_cause(Source.UNDO))
+    assert mail.state() == "out"
+
+
+# A final door in between
+
+
+def by_hand(client: Client, mail: Mail) -> None:
+    press(client, mail.token("opt_in"), PERSON | {"presence": {"presses": 1}}, **HOME)
+
+
+def without_javascript(client: Client, mail: Mail) -> None:
+    press(client, mail.token("opt_in"), **HOME)
+
+
+def by_the_brand(client: Client, mail: Mail) -> None:
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+
+
+@pytest.mark.parametrize("door", [by_hand, without_javascript, by_the_brand])
+def test_an_opt_in_that_a_final_door_repeats_is_never_taken_back(client: Client, door: Any) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    settled()
+    door(client, mail)
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 0
+    assert sweep(is_late=True).reinstated_count == 0
+    assert mail.state() == "in"
+
+
+def test_what_came_after_by_any_verb_is_left_alone(client: Client) -> None:
+    mail = make_offer()
+    token = mail.token("opt_in")
+    undo = ask(client, token, PERSON, **HOME)["undo"]
+    client.post(f"/j/{token}/undo", f"nonce={undo}", content_type=FORM, headers=HOME)
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
+    hide_and_seek(client, mail)
+    settled()
+    assert mail.changes() == [JOINED, ("default", "undo"), ("in", "api")]
+
+
+def test_whom_a_robot_had_subscribed_gets_in_by_one_click_later(client: Client) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **OFFICE)
+    hide_and_seek(client, mail, **OFFICE)
+    settled()
+    assert ask(client, mail.token("opt_in"), PERSON, **HOME)["answer"] == "done"
+    assert settled().reinstated_count == 0
+    assert mail.changes() == [JOINED, OFF_AGAIN, JOINED]
+
+
+# Several visitors
+
+
+def test_a_person_who_subscribes_after_a_robot_did_stays_subscribed(client: Client) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), STILL, **OFFICE)
+    assert ask(client, mail.token("opt_in"), STILL, **HOME)["answer"] == "done"
+    hide_and_seek(client, mail, **OFFICE)
+    assert settled().reinstated_count == 0
+    assert mail.changes() == [JOINED, JOINED]
+
+
+def test_two_robots_are_taken_back_together(client: Client) -> None:
+    mail = make_mail(age=-60)
+    mail.alice.opt_out(mail.topic.id, make_cause(Source.API))
+    for network in (HOME, OFFICE):
+        assert ask(client, mail.token("opt_in"), PERSON, **network)["answer"] == "done"
+    hide_and_seek(client, mail, **OFFICE)
+    assert settled().reinstated_count == 0
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 1
+    assert row_of(mail) == {"state": "out", "previous_state": "default"}
+    assert len(PreferenceChange.objects.latest("id").evidence["refuted"]) == 2
+
+
+# One robot in and out
+
+
+def test_who_was_subscribed_and_taken_off_by_one_robot_is_as_before_it_came(client: Client) -> None:
+    """The opt-out is put back first, and what it had ended is provisional again until its own window's end."""
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    joined = PreferenceChange.objects.get()
+    assert arrive(client, mail.token(), PERSON, **HOME)["answer"] == "done"
+    hide_and_seek(client, mail)
+    recorder.flush()
+    assert sweep().reinstated_count >= 1
+    sweep()
+    assert row_of(mail) == {"state": "default", "previous_state": "default"}
+    assert mail.changes() == [JOINED, ("out", "arrival"), ("in", "reinstatement"), OFF_AGAIN]
+    again, off = PreferenceChange.objects.order_by("id")[2:]
+    assert again.settles_at == joined.settles_at
+    assert again.evidence["restores"] == joined.id
+    assert off.evidence["refuted"] == [joined.id]
+    assert list(differing([mail.alice.id])) == []
+
+
+def test_a_persons_opt_in_outlives_the_robot_that_ended_it(client: Client) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    arrive(client, mail.token(), PERSON, **OFFICE)
+    hide_and_seek(client, mail, **OFFICE)
+    settled()
+    assert mail.state() == "in"
+    hide_and_seek(client, mail, **OFFICE)
+    settled()
+    assert sweep(is_late=True).reinstated_count == 0
+    assert mail.changes() == [JOINED, ("out", "arrival"), ("in", "reinstatement")]
+
+
+# Time
+
+
+def test_after_its_window_an_opt_in_is_final_without_anyone_doing_anything(client: Client) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    settled()
+    shift(mail, minutes=61)
+    assert not PreferenceChange.objects.get().is_provisional_at(timezone.now())
+    hide_and_seek(client, mail)
+    assert settled().reinstated_count == 0
+    assert sweep(is_late=True).reinstated_count == 0
+    assert mail.state() == "in"
+
+
+@pytest.mark.parametrize(("hours", "count"), [(20, 1), (49, 0)])
+def test_evidence_that_was_not_looked_at_in_time_is_found_within_two_days(
+    client: Client, hours: int, count: int
+) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    hide_and_seek(client, mail)
+    recorder.flush()
+    recorder.take_written()  # a crash: what was written is never reviewed
+    shift(mail, hours=hours)
+    assert sweep().reinstated_count == 0
+    assert sweep(is_late=True).reinstated_count == count
+
+
+def test_a_second_look_finds_nothing_to_do(client: Client) -> None:
+    mail = make_offer()
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
+    hide_and_seek(client, mail)
+    settled()
+    assert sweep(is_late=True) == Review()
+
+
+# Racing
+
+
+@pytest.fixture
+def emptied(transactional_db: None) -> Iterator[None]:
+    """The interactions' table is no model's of Django's making, so that its clearing leaves the table alone."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE engagement_interaction")
+
+
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_visible_first", [True, False])
+def test_evidence_and_opt_in_that_race_find_each_other(client: Client, is_visible_first: bool) -> None:
+    """Two processes at once: neither sees what the other has not committed yet, and whoever comes last finds it."""
+    mail = make_offer()
+    with psycopg.connect(dsn()) as other:
+        write(other, mail)
+        if is_visible_first:
+            other.commit()
+        else:
+            hide_and_seek(client, mail)
+            assert settled() == Review()
+            other.commit()
+    client.get(f"/j/{mail.token('opt_in')}", headers=HOME)  # as the opt-in's own row is written, after its commit
+    assert settled().reinstated_count == (0 if is_visible_first else 1)
+    if is_visible_first:
+        hide_and_seek(client, mail)
+        assert settled().reinstated_count == 1
+    assert mail.changes() == [JOINED, OFF_AGAIN]
+
+
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.django_db(transaction=True)
+def test_who_leaves_while_an_arrival_waits_for_its_turn_is_not_subscribed() -> None:
+    """The look at whether they have left stands inside the turn: what was committed while it waited counts."""
+    mail = make_offer()
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(dsn()) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(mail.alice.id.bytes[:8], signed=True)])
+        write(other, mail, "out")
+        arriving = pool.submit(arrive_late, mail)
+        wait_until(lambda: is_waiting(other), "the arrival waits")
+        other.commit()
+        assert not arriving.result(timeout=10).has_changed
+    assert mail.state() == "out"
+
+
+def arrive_late(mail: Mail) -> Outcome:
+    try:
+        cause = make_cause(Source.ARRIVAL, settles_at=datetime.now(UTC) + timedelta(hours=1))
+        sent_at = datetime.fromtimestamp(mail.sent_at, UTC)
+        return mail.alice.opt_in(mail.topic.id, cause, unless_left_since=sent_at)
+    finally:
+        connection.close()
+
+
+def is_waiting(other: psycopg.Connection[Any]) -> bool:
+    """Whether someone waits for a lock of this connection's."""
+    waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+    row = other.execute(waiting).fetchone()
+    return bool(row and row[0])
+
+
+def write(other: psycopg.Connection[Any], mail: Mail, state: str = "in") -> None:
+    """Opt in as another process does, judged before any evidence was there, in a transaction that is left open."""
+    own = evidence() | {"link": "opt_in news"}
+    other.execute(
+        "SELECT preferences_write_change(%s::bigint, %s, 'email', 'alice@example.org', %s::bigint, %s, 'arrival',"
+        " '', %s::jsonb, '2026-11', '', %s::timestamptz, NULL::bigint, NULL::timestamptz, 1, 2::bigint)",
+        [mail.brand.id, mail.alice.id, mail.topic.id, state, json.dumps(own), datetime.now(UTC) + timedelta(hours=1)],
+    )
