@@ -1,79 +1,79 @@
 """Double opt-in: a mail to the address itself, whose links switch on what somebody wished for there.
 
 The wish alone changes nothing and stores nothing about anybody. What the ledger keeps as the consent is the opt-in that
-a link brings (joining.py), with the moment of the wish, which the link carries as that of its sending.
+a link brings (joining.py), with the moment of asking, which the link carries as that of its sending.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from datetime import timedelta
 
-from django.core.mail import EmailMultiAlternatives, mailers
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.tasks import task
-from django.template.loader import render_to_string
-from django.utils import translation
-from django.utils.translation import gettext
+from django.utils import timezone
 
-from preferences.directory import Link, directory
-from preferences.link_urls import url_of
-from preferences.links import Channel, Claims, LinkError, Purpose, seal
+from preferences import limits
+from preferences.languages import matching
+from preferences.links import Channel, Purpose
 from preferences.models import Brand, Recipient, Topic
+from preferences.sealing import open_fields, seal_fields
+from unsubscribe import letters
+
+_TRIES = 3
+_SECONDS_BETWEEN_TRIES = 300
 
 
 def ask_to_confirm(recipient: Recipient, topic_ids: Collection[int], language: str, network: str) -> bool:
-    """Have one mail sent that asks for a confirmation of these topics, and return whether one will be.
+    """Have one mail sent that asks to confirm these topics, with a link for each; return whether one will be.
 
-    None is to a phone, because no SMS is sent from here, and none past the limits, by which nobody's inbox is flooded.
-    `recipient` need not be stored; `network` is the network address of whoever asks.
+    None is sent to a phone, as there is no SMS from here, and none past the limits by which nobody's inbox is flooded.
+    `recipient` need not be stored; `network` is who asks, cut to /24 or /48, "" when unknown.
     """
-    topics = Topic.objects.filter(brand_id=recipient.brand_id, id__in=topic_ids)
-    if recipient.channel != Channel.EMAIL or not topics:
+    if recipient.channel != Channel.EMAIL or not topic_ids:
         return False
-    key = Brand(id=recipient.brand_id).keys.live().order_by("-created_at", "-id").first()
-    if key is None:
-        return False
-    asked_at, seals = int(time.time()), key.link_key()
-    tokens = [
-        seal(seals, Claims(Purpose.OPT_IN, Channel.EMAIL, asked_at, topic.slug, "", recipient.address))
-        for topic in topics
-    ]
-    send_confirmation.enqueue(tokens, language)
-    return True
+    asked = seal_fields(
+        brand=recipient.brand_id, address=recipient.address, topics=sorted(topic_ids), language=language
+    )
+    with transaction.atomic():
+        is_allowed = limits.may_send(Purpose.OPT_IN, Channel.EMAIL, recipient.address, network)
+        if is_allowed:
+            send_confirmation.enqueue(asked)
+    return is_allowed
 
 
 @task
-def send_confirmation(tokens: Sequence[str], language: str) -> bool:
-    """Send the mail with these links; return whether it was sent. Raises OSError when the server does not take it."""
-    links = [(link, token) for token in tokens if (link := _opened(token)) is not None]
-    if not links:
-        return False
-    with translation.override(language):
-        return bool(mailers.default.send_messages([_mail(links, language)]))
-
-
-def _opened(token: str) -> Link | None:
-    """The link, None when its key was retired while the mail waited."""
+def send_confirmation(asked: str, attempt: int = 1) -> bool:
+    """Send what was asked for; `asked` is sealed. Return whether it was sent. A mail server that is away is tried
+    again; raises DeliveryError the last time."""
+    fields = open_fields(asked)
+    mail = _letter(fields["brand"], fields["address"], fields["topics"], fields["language"])
     try:
-        return directory.open(token, Purpose.OPT_IN)
-    except LinkError:
-        return None
+        return mail is not None and letters.deliver(mail)
+    except letters.DeliveryError:
+        if attempt == _TRIES:
+            raise
+        later = timezone.now() + timedelta(seconds=_SECONDS_BETWEEN_TRIES * attempt)
+        send_confirmation.using(run_after=later).enqueue(asked, attempt + 1)
+        return False
 
 
-def _mail(links: Sequence[tuple[Link, str]], language: str) -> EmailMultiAlternatives:
-    brand = links[0][0].brand
+def _letter(brand_id: int, address: str, topic_ids: list[int], language: str) -> EmailMultiAlternatives | None:
+    brand = Brand.objects.defer("logo").prefetch_related("texts").get(id=brand_id)
+    topics = list(Topic.objects.filter(brand_id=brand_id, id__in=topic_ids).prefetch_related("texts"))
     offers = [
-        {"name": link.topic_name(language), "url": url_of(brand.link_base, Purpose.OPT_IN, token)}
-        for link, token in links
+        (_name(topic, language), url) for topic in topics if (url := _link(brand, address, Purpose.OPT_IN, topic))
     ]
-    context = {"brand_name": brand.name, "offers": offers, "language": language}
-    mail = EmailMultiAlternatives(
-        subject=gettext("Please confirm your subscription"),
-        body=render_to_string("mail/confirm.txt", context),
-        from_email=Brand.objects.values_list("from_email", flat=True).get(id=brand.id) or None,
-        to=[links[0][0].claims.address],
-        # Not to be answered by an out-of-office program (RFC 3834 section 5).
-        headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
-    )
-    mail.attach_alternative(render_to_string("mail/confirm.html", context), "text/html")
-    return mail
+    if not offers:
+        return None
+    context = {"offers": offers, "hidden_url": _link(brand, address, Purpose.HIDDEN, topics[0])}
+    return letters.compose(brand, language, address, "confirm", context)
+
+
+def _link(brand: Brand, address: str, purpose: Purpose, topic: Topic) -> str | None:
+    return letters.fresh_link(brand, purpose, Channel.EMAIL, address, topic.slug)
+
+
+def _name(topic: Topic, language: str) -> str:
+    return {text.language: text.name for text in topic.texts.all()}.get(matching(language) or "", topic.name)
