@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from unsubscribe import asking, brand_files, centre, joining, views
+from unsubscribe import after, asking, brand_files, centre, joining, views
 
 
 def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
@@ -14,6 +14,8 @@ def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
         path(f"{door}/<str:token>/arrive", views.arrive, {"door": door}, name=f"{name}-arrive"),
         path(f"{door}/<str:token>/confirm", views.confirm, {"door": door}, name=f"{name}-confirm"),
         path(f"{door}/<str:token>/undo", views.undo, {"door": door}, name=f"{name}-undo"),
+        path(f"{door}/<str:token>/offer", after.offer, {"door": door}, name=f"{name}-offer"),
+        path(f"{door}/<str:token>/why", after.why, {"door": door}, name=f"{name}-why"),
         path(f"{door}/<str:token>/preferences", centre.preferences, {"door": door}, name=f"{name}-preferences"),
     ]
 
@@ -26,6 +28,7 @@ urlpatterns = [
     path("a/<slug:token>", asking.ask, name="ask-brand"),
     path("p/<str:token>", centre.preferences, {"door": "p"}, name="preferences"),
     path("b/<str:name>", brand_files.brand_file, name="brand-file"),
+    path("p/<str:token>/why", after.why, {"door": "p"}, name="preferences-why"),
     path("h/<str:token>", views.hidden, {"door": "h"}, name="hidden"),
     path("j/<str:token>", joining.landing, {"door": "j"}, name="join-landing"),
     path("j/<str:token>/arrive", joining.arrive, {"door": "j"}, name="join-arrive"),

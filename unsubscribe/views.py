@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from engagement.detection import PageFacts, Value, may_commit
 from engagement.models import Kind
+from preferences.leaving import after_leaving
 from preferences.models import Source
-from preferences.rendering import page_response
 from unsubscribe import nonces, notices, pages
+from unsubscribe.answers import answer, done, earned_pass, stay, undo_pass
 from unsubscribe.bodies import read_body, read_form, read_page, read_report
 from unsubscribe.doors import Visit
 from unsubscribe.nonces import NonceKind
@@ -51,13 +50,15 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     change_id = visit.leave_by_arrival(verdict) if may_leave else None
     if change_id and visit.link.brand.sends_notice:
         notices.announce(change_id)
-    answer = "done" if change_id or (nonce and visit.standing().is_out_for_visitor) else "ask"
-    visit.record(Kind.ARRIVE, answer, verdict, facts)
-    if answer == "done":
-        body = pages.done(door, token, _undo_pass(visit), visit.link, visit.language)
+    state = "done" if change_id or (nonce and visit.standing().is_out_for_visitor) else "ask"
+    visit.record(Kind.ARRIVE, state, verdict, facts)
+    if state == "done":
+        own_pass = earned_pass(visit, verdict, has_left=change_id is not None)
+        offered = after_leaving(visit.link.brand, visit.link.claims.topic)
+        body = pages.done(door, token, own_pass, visit.link, visit.language, after=offered)
         return HttpResponse(body, content_type="application/json")
     # The page view was forged, is too old, or has opted out once already: what is left is the button, and it is told.
-    return JsonResponse({"answer": answer} | ({"because": "stale"} if nonce is None or may_leave else {}))
+    return JsonResponse({"answer": state} | ({"because": "stale"} if nonce is None or may_leave else {}))
 
 
 @require_POST
@@ -70,12 +71,13 @@ def confirm(request: HttpRequest, door: str, token: str) -> HttpResponse:
     if choice == "keep":
         return _keep(request, visit)
     if choice != "leave":
-        return _page(request, visit, "ask")
+        return answer(request, visit, "ask")
     facts, verdict = visit.judge(read_page(fields), is_press=True)
     cause = visit.cause(Source.CONFIRM_BUTTON, verdict, is_provisional=verdict.value is Value.MACHINE)
     outcome = visit.link.recipient.opt_out(visit.link.topic_id(), cause)
     visit.record(Kind.CONFIRM, "done", verdict, facts)
-    return _page(request, visit, "done", already=not outcome.has_changed, nonce=_undo_pass(visit))
+    own_pass = earned_pass(visit, verdict, has_left=outcome.has_changed)
+    return done(request, visit, own_pass, already=not outcome.has_changed)
 
 
 def _keep(request: HttpRequest, visit: Visit) -> HttpResponse:
@@ -84,8 +86,8 @@ def _keep(request: HttpRequest, visit: Visit) -> HttpResponse:
     visit.take_back_arrival()
     visit.record(Kind.KEEP, "kept")
     if visit.standing().is_out:
-        return _page(request, visit, "come_back", nonce=_undo_pass(visit))
-    return _page(request, visit, "kept")
+        return answer(request, visit, "come_back", nonce=undo_pass(visit))
+    return answer(request, visit, "kept")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -95,14 +97,14 @@ def undo(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit = Visit.open(request, door, token)
     fields = read_form(request) if request.method == "POST" else QueryDict("")
     if fields.get("choice") == "stay":
-        return _page(request, visit, "done", already=True, nonce=_undo_pass(visit))
+        return stay(request, visit)
     nonce = nonces.open_nonce(NonceKind.UNDO, fields.get("nonce"), token)
     if nonce is None:
-        return _page(request, visit, "come_back", nonce=_undo_pass(visit))
+        return answer(request, visit, "come_back", nonce=undo_pass(visit))
     visit.take(nonce)
     outcome = visit.link.recipient.undo_opt_out(visit.link.topic_id(), visit.cause(Source.UNDO))
     visit.record(Kind.UNDO, "undone" if outcome.has_changed else "unchanged")
-    return _page(request, visit, "undone", changed=outcome.has_changed)
+    return answer(request, visit, "undone", changed=outcome.has_changed)
 
 
 @require_safe
@@ -110,27 +112,4 @@ def hidden(request: HttpRequest, door: str, token: str) -> HttpResponse:
     """Looks like any page. That someone came is hard evidence against the visit, and nothing else."""
     visit = Visit.open(request, door, token)
     visit.record(Kind.HIDDEN_VISIT, "page")
-    return _page(request, visit, "hidden")
-
-
-# Where the language switch of an answer to a press leads, when not to the landing page: whoever has just chosen to stay
-# must not be taken off for arriving there.
-_ELSEWHERE = {"come_back": "/undo", "kept": "/preferences", "undone": "/preferences"}
-
-
-def _page(request: HttpRequest, visit: Visit, outcome: str, **extra: Any) -> HttpResponse:
-    link, look = visit.link, visit.link.brand.look(visit.language.code)
-    context = {
-        "here": f"/{visit.door}/{visit.token}{_ELSEWHERE.get(outcome, '')}" if request.method == "POST" else "",
-        "door": visit.door,
-        "token": visit.token,
-        "nonce": nonces.seal(NonceKind.VISIT, visit.number or nonces.new_visit(), visit.token),
-        "masked": link.masked_address,
-        "brand_name": link.brand.name,
-        "topic_name": link.topic_name(visit.language.code),
-    }
-    return page_response(f"unsubscribe/{outcome}.html", visit.language, look, context | extra)
-
-
-def _undo_pass(visit: Visit) -> str:
-    return nonces.seal(NonceKind.UNDO, visit.number or nonces.new_visit(), visit.token)
+    return answer(request, visit, "hidden")
