@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 from django.db import connection, transaction
@@ -26,7 +26,7 @@ DAILY_UP_TO = timedelta(days=35, hours=1)  # a day more or less where a clock is
 WEEKLY_UP_TO = timedelta(days=183, hours=1)
 
 
-class Outcome(StrEnum):
+class Outcome(Enum):
     """What came of a leaving, up to today."""
 
     AWAY = "away"
@@ -37,14 +37,14 @@ class Outcome(StrEnum):
     PUT_BACK = "put_back"
 
 
-class Instead(StrEnum):
+class Instead(Enum):
     """What someone chose on the preference page rather than leaving."""
 
     PAUSED = "paused"
     FEWER = "fewer"
 
 
-class Away(StrEnum):
+class Away(Enum):
     """How long someone was away who came back."""
 
     HOUR = "hour"
@@ -149,13 +149,13 @@ def statistics(span: Span) -> Statistics:
 def _left(span: Span) -> tuple[tuple[Left, ...], int, int]:
     """The leavings, of how many recipients they are, and how many more were put back."""
     left, person_count, put_back_count = [], 0, 0
-    for brand_id, topic_id, door, outcome, start, count, persons, is_total in _rows(LEFT, span):
+    for brand_id, topic_id, door, came, start, count, persons, is_total in _rows(LEFT, span):
         if is_total:
             person_count = persons
-        elif outcome == Outcome.PUT_BACK:
+        elif (outcome := Outcome(came)) is Outcome.PUT_BACK:
             put_back_count += count
         else:
-            left.append(Left(brand_id, topic_id, Source(door), Outcome(outcome), _piece(start, span), count))
+            left.append(Left(brand_id, topic_id, Source(door), outcome, _piece(start, span), count))
     return tuple(left), person_count, put_back_count
 
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from engagement import timeline
 from engagement.admin.learned import LearnedFilter
+from engagement.admin.leaving import leaving_view
 from engagement.admin.prevented import prevented_view
 from engagement.admin.timeline import shown, timeline_view
 from engagement.models import Interaction, Kind, Mailing
@@ -122,6 +123,7 @@ class InteractionAdmin(LookOnlyAdmin[Interaction]):
         return [
             path("prevented/", wrap(self.prevented_view), name="engagement_interaction_prevented"),
             path("timeline/", wrap(self.timeline_view), name="engagement_interaction_timeline"),
+            path("leaving/", wrap(leaving_view), name="engagement_leaving"),
             *super().get_urls(),
         ]
 

@@ -15,8 +15,9 @@ _LATEST = 50
 
 
 @register.filter
-def thousands(number: int) -> str:
-    return f"{number:,}"
+def thousands(number: int | str) -> str:
+    """The number with its thousands apart; what is text already stays."""
+    return number if isinstance(number, str) else f"{number:,}"
 
 
 @register.inclusion_tag("admin/engagement/interaction/recent.html")
