@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from preferences.models import Cause, PreferenceChange, Source, State, Subscription
 from unsubscribe.refuting import claims_of
-from unsubscribe.settling import LATEST
+from unsubscribe.settling import LATEST, restore
 
 SOON = 120  # seconds after its own mail
 FEWEST = 5  # opt-outs that can look like a burst
@@ -142,9 +142,7 @@ def _decide(deed: Any, change_ids: Iterable[int], cause: Cause) -> Decision:
 
 def _put_back_one(row: PreferenceChange, topic_id: int, cause: Cause) -> bool:
     claims = claims_of(row.id)
-    if not claims:
-        return False
-    return row.recipient.reinstate(row.id, topic_id, cause, claims[-1].restored).has_changed
+    return bool(claims) and restore(row.id, claims, cause).has_changed
 
 
 def _accept_one(row: PreferenceChange, topic_id: int, cause: Cause) -> bool:

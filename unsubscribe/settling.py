@@ -122,13 +122,13 @@ def settle(change_id: int) -> bool:
     refutations = refute_all(claims)
     if not claims or len(refutations) < len(claims):
         return False
-    outcome = put_back(change_id, claims, _cause(claims[0], refutations))
+    outcome = restore(change_id, claims, _cause(claims[0], refutations))
     if outcome.has_changed:
         logger.info("change %s was a robot's: reinstated by change %s", change_id, outcome.change_ids[0])
     return outcome.has_changed
 
 
-def put_back(change_id: int, claims: list[Claim], cause: Cause) -> Outcome:
+def restore(change_id: int, claims: list[Claim], cause: Cause) -> Outcome:
     """Restore what the present change `change_id` replaced, which rests on `claims`. What had been provisional until
     its own window's end is so again: a robot may have subscribed someone before it ended that."""
     newest, oldest = claims[0], claims[-1]
