@@ -54,7 +54,8 @@ def test_a_link_without_a_moment_is_sent_now(brand: Brand) -> None:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "door"), [("unsubscribe", "u"), ("one_click", "o"), ("preferences", "p"), ("hidden", "h")]
+    ("purpose", "door"),
+    [("unsubscribe", "u"), ("one_click", "o"), ("preferences", "p"), ("hidden", "h"), ("opt_in", "j")],
 )
 def test_each_purpose_has_its_door(brand: Brand, purpose: str, door: str) -> None:
     url = mint("--purpose", purpose).rows[0][1]
@@ -64,6 +65,11 @@ def test_each_purpose_has_its_door(brand: Brand, purpose: str, door: str) -> Non
 
 def test_a_preference_link_needs_no_topic(brand: Brand) -> None:
     assert run("mint", "--brand", "demo", "--purpose", "preferences", stdin=TEN).status == 0
+
+
+def test_a_link_that_subscribes_names_its_topic(brand: Brand) -> None:
+    result = run("mint", "--brand", "demo", "--purpose", "opt_in", stdin=TEN)
+    assert (result.status, result.rows) == (1, [])
 
 
 def test_numbers_are_sealed_in_international_form(brand: Brand) -> None:
