@@ -14,6 +14,7 @@ from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
+from django.forms import BaseModelFormSet
 from django.http import Http404, HttpRequest
 
 from preferences.models import Brand
@@ -98,8 +99,20 @@ class OwnRelatedFilter(admin.RelatedFieldListFilter):
 if TYPE_CHECKING:
     _Base = admin.options.BaseModelAdmin[Any]
     _Admin = admin.ModelAdmin[Any]
+    _FormSet = BaseModelFormSet[Any, Any]
 else:
     _Base = _Admin = object
+    _FormSet = BaseModelFormSet
+
+
+class OwnRows(_FormSet):
+    """The rows that a list lets one edit. Django's own takes any row's number for a valid one, and then saves nothing:
+    who tries numbers learns which there are."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if form.is_bound:
+            form.fields[form._meta.model._meta.pk.name].queryset = self.get_queryset()
 
 
 class OwnChoices(_Base):
@@ -163,6 +176,9 @@ class OwnBrands(OwnChoices, _Admin):
     def _own_filter(self, item: Any) -> Any:
         is_relation = isinstance(item, str) and self.opts.get_field(item).is_relation
         return (item, OwnRelatedFilter) if is_relation else item
+
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_formset(request, **{"formset": OwnRows, **kwargs})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
