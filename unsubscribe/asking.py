@@ -28,7 +28,7 @@ from preferences import addresses, limits
 from preferences.addresses import AddressError
 from preferences.directory import BrandEntry, directory
 from preferences.languages import Language, language_for
-from preferences.links import Channel, LinkError, Purpose
+from preferences.links import MAX_ADDRESS_LENGTH, Channel, LinkError, Purpose
 from preferences.models import Brand, Recipient
 from preferences.rendering import page, page_response
 from preferences.sealing import open_fields, seal_fields
@@ -52,7 +52,7 @@ def ask(request: HttpRequest, token: str) -> HttpResponse:
     try:
         address = addresses.validate(Channel.EMAIL, typed)
     except AddressError:
-        return _page("ask_address", language, brand, token, typed=typed[: addresses.MAX_ADDRESS_LENGTH], problem="yes")
+        return _page("ask_address", language, brand, token, typed=typed[:MAX_ADDRESS_LENGTH], problem="yes")
     _take(request, address, language, brand)
     return _page("asked", language, brand, token)
 
@@ -98,7 +98,7 @@ def _at_host[T: (Brand, BrandEntry)](brands: Iterable[T], host: str) -> list[T]:
 
 
 def _host(request: HttpRequest) -> str:
-    return request.META.get("HTTP_HOST", "").lower()
+    return str(request.META.get("HTTP_HOST", "")).lower()
 
 
 def _host_of(url: str) -> str:

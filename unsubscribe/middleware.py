@@ -74,7 +74,8 @@ def public_doors(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
         response = _answer(request)
         is_file = request.path_info[:3] == _FILES and response.status_code == 200
         response.headers._store.update(stored_of_files if is_file else stored)
-        if response.content:  # without its length the server sends it in chunks, which costs more on both sides
+        # Without its length the server sends it in chunks, which costs more on both sides.
+        if not response.streaming and response.content:
             response.headers["Content-Length"] = str(len(response.content))
         return response
 

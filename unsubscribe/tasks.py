@@ -7,6 +7,7 @@ import logging
 from crontask import cron
 from django.tasks import task
 
+from engagement import forgetting
 from unsubscribe import bursts, settling
 
 logger = logging.getLogger(__name__)
@@ -34,3 +35,10 @@ def watch_bursts() -> int:
     for alarm in found:
         logger.warning("mailing %s has %s opt-outs that look like a scan: see the admin", alarm.mailing, alarm.count)
     return len(found)
+
+
+@cron("*/10 * * * *")
+@task
+def sweep_erased() -> int:
+    """Delete what was written late about people who were erased in the last day; return how many visits."""
+    return forgetting.sweep()

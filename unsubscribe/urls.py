@@ -1,11 +1,11 @@
 """The public doors. `u` is the body's link, `o` the List-Unsubscribe header's, `p` preferences, `h` the hidden one, `j`
-the one that subscribes."""
+the one that subscribes, `a` the address form, `d` a person's own data."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from unsubscribe import after, asking, brand_files, centre, joining, views
+from unsubscribe import access, after, asking, brand_files, centre, joining, views
 
 
 def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
@@ -29,6 +29,13 @@ urlpatterns = [
     path("p/<str:token>", centre.preferences, {"door": "p"}, name="preferences"),
     path("b/<str:name>", brand_files.brand_file, name="brand-file"),
     path("p/<str:token>/why", after.why, {"door": "p"}, name="preferences-why"),
+    *[
+        path(f"{door}/<str:token>/data", access.ask_for_data, {"door": door}, name=f"data-ask-{door}")
+        for door in ("u", "o", "p", "d")
+    ],
+    path("d/<str:token>", access.show, name="data"),
+    path("d/<str:token>/json", access.download, name="data-download"),
+    path("d/<str:token>/erase", access.erase, name="data-erase"),
     path("h/<str:token>", views.hidden, {"door": "h"}, name="hidden"),
     path("j/<str:token>", joining.landing, {"door": "j"}, name="join-landing"),
     path("j/<str:token>/arrive", joining.arrive, {"door": "j"}, name="join-arrive"),

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from engagement.recorder import recorder
-from preferences import limits
+from preferences import limits, tasks
 from preferences.links import Channel, Purpose
 from preferences.models import Brand, BrandText, LinkRequest, PreferenceChange, Recipient
 from preferences.sealing import open_fields
@@ -338,3 +338,16 @@ def test_the_form_sets_no_cookie_and_is_kept_by_nobody(client: Client) -> None:
 def test_the_page_is_the_language_asked_for(client: Client) -> None:
     make_sender()
     assert b'action="/a/demo?lang=en"' in client.get("/a/demo?lang=en").content
+
+
+def test_the_worker_prunes_what_is_kept_for_days_only(client: Client) -> None:
+    make_sender()
+    ask(client)
+    work()
+    ask(client, BOB)
+    LinkRequest.objects.filter(address=limits.address_hash(Channel.EMAIL, ALICE)).update(
+        asked_at=timezone.now() - timedelta(days=2)
+    )
+    DBTaskResult.objects.filter(status="SUCCESSFUL").update(finished_at=timezone.now() - timedelta(days=8))
+    assert tasks.prune.call() == 1
+    assert DBTaskResult.objects.get().status == "READY"

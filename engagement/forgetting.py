@@ -1,0 +1,56 @@
+"""Forgetting a person: everything that was stored about them goes, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import connection
+
+from engagement.models import Rejudgement
+from preferences.erasing import erase_in_turn
+from preferences.models import Outcome, Recipient
+from preferences.models.writing import turn_of
+
+
+def forget(recipient: Recipient, actor: str = "") -> Outcome:
+    """Erase the recipient, who need not be stored, and all recorded visits to their links. Idempotent.
+
+    What another process has recorded and not yet written comes a moment later; `sweep` takes that.
+    """
+    with turn_of(recipient.brand_id, recipient.id):
+        change_id = erase_in_turn(recipient, actor)
+        _cut_examples(_delete_interactions(recipient.id))
+    return Outcome((change_id,) if change_id else ())
+
+
+_LATE = """
+DELETE FROM engagement_interaction AS late USING preferences_preferencechange AS erasure
+WHERE erasure.source = 'erasure' AND erasure.changed_at > now() - interval '1 day'
+      AND late.recipient_id = erasure.recipient_id AND late.occurred_at <= erasure.changed_at
+"""
+
+
+def sweep() -> int:
+    """Delete the visits from before an erasure of the last day that were written after it; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LATE)
+        count: int = cursor.rowcount
+        return count
+
+
+def _delete_interactions(recipient_id: UUID) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM engagement_interaction WHERE recipient_id = %s RETURNING id", [recipient_id])
+        return {id for (id,) in cursor.fetchall()}
+
+
+def _cut_examples(ids: Collection[int]) -> None:
+    """Take the visits out of the examples that second looks at verdicts have kept."""
+    if not ids:
+        return
+    for run in Rejudgement.objects.exclude(examples=[]).only("examples"):
+        kept = [example for example in run.examples if example["id"] not in ids]
+        if len(kept) < len(run.examples):
+            run.examples = kept
+            run.save(update_fields=["examples"])
