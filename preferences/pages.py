@@ -20,9 +20,9 @@ from preferences.wishes import EVERYTHING, Form, pause_limits, shown_now, switch
 from preferences.wording import CHANNELS, FREQUENCIES
 
 _SPANS = {
-    "14d": gettext_lazy("For 2 weeks"),
-    "1m": gettext_lazy("For 1 month"),
-    "3m": gettext_lazy("For 3 months"),
+    "14d": gettext_lazy("2 weeks"),
+    "1m": gettext_lazy("1 month"),
+    "3m": gettext_lazy("3 months"),
     "day": gettext_lazy("Until a day that I choose"),
 }
 
@@ -76,13 +76,14 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the page says of the press that it answers. `asked` are the topics that a mail asks about, `unasked` those
-    that it could not; `undo` the pass for an undo of this save."""
+    that it could not; `undo` the pass for an undo of this save, `reasons` the answers to why everything was left."""
 
     is_undo: bool = False
     summary: Summary | None = None
     asked: str = ""
     unasked: str = ""
     undo: str = ""
+    reasons: Sequence[tuple[str, str | Promise]] = ()
 
     @property
     def is_nothing(self) -> bool:
@@ -93,6 +94,8 @@ class Answer:
 class View:
     """One view of the page. `form` is what was sent, for a page that keeps it because of `errors`."""
 
+    door: str
+    token: str
     action: str
     nonce: str
     masked: tuple[str, ...]
@@ -108,6 +111,8 @@ def show(board: Board, view: View, language: Language, look: Look) -> HttpRespon
             "brand_name": look.name,
             "board": board,
             "view": view,
+            "door": view.door,
+            "token": view.token,
             "answer": view.answer,
             "sections": [(name, [shaping.row(offer) for offer in offers]) for name, offers in board.sections()],
             "pause": shaping.pause(

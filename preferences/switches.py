@@ -61,8 +61,8 @@ class Offer:
     @property
     def frequencies(self) -> tuple[str, ...]:
         """What can be chosen: what is offered, and what was chosen when it still was."""
-        if not self.offered_frequencies or self.frequency in self.offered_frequencies:
-            return self.offered_frequencies or tuple(filter(None, [self.frequency]))
+        if not self.frequency or self.frequency in self.offered_frequencies:
+            return self.offered_frequencies
         return (self.frequency, *self.offered_frequencies)
 
     @property

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from engagement.detection import Value, Verdict
 from engagement.models import Kind
 from preferences import pages
+from preferences.leaving import after_leaving
 from preferences.links import Channel
 from preferences.models import Cause, Outcome, Person, PreferenceChange, Source, Wish
 from preferences.pages import Answer, View
@@ -39,8 +40,8 @@ def preferences(request: HttpRequest, door: str, token: str) -> HttpResponse:
 
 @dataclass(slots=True)
 class Centre:
-    """One request at the page. `number` is that of the view that its form came from; `asked` and `unasked` are the names
-    of topics that wait for a mail's link, and of those that no mail can be sent for."""
+    """One request at the page. `number` is that of the view that its form came from; `asked` and `unasked` are the
+    names of topics that wait for a mail's link, and of those that no mail can be sent for."""
 
     visit: Visit
     person: Person
@@ -138,11 +139,13 @@ class Centre:
                 notices.announce_everything(row.id)
         language = self.visit.language.code
         board = self._board(rows)
+        summary, brand = pages.told(rows, board, language), self.visit.link.brand
         answer = Answer(
-            summary=pages.told(rows, board, language),
+            summary=summary,
             asked=spoken_list(self.asked, language),
             unasked=spoken_list(self.unasked, language),
             undo=nonces.seal(NonceKind.UNDO, self.number, self.visit.token) if rows else "",
+            reasons=after_leaving(brand, "").reasons(language) if summary.everything == "left" else (),
         )
         self.visit.record(Kind.PREFERENCES_SAVE, "saved" if outcome.has_changed else "unchanged")
         return self._show(board, self._view(nonces.new_visit()), answer)
@@ -160,9 +163,10 @@ class Centre:
     def _view(self, number: int) -> View:
         """The page in a view of that number, which its form carries."""
         visit, link = self.visit, self.visit.link
-        path = f"/{visit.door}/{visit.token}" if visit.door == "p" else f"/{visit.door}/{visit.token}/preferences"
+        path = f"/{visit.door}/{visit.token}" + ("" if visit.door == "p" else "/preferences")
         masked = (link.masked_address, *(str(recipient) for recipient in self.person.recipients[1:]))
-        return View(path + visit.language.query, nonces.seal(NonceKind.VISIT, number, visit.token), masked)
+        nonce = nonces.seal(NonceKind.VISIT, number, visit.token)
+        return View(visit.door, visit.token, path + visit.language.query, nonce, masked)
 
     def _cause(self, *, is_provisional: bool = False) -> Cause:
         return self.visit.cause(Source.PREFERENCE_PAGE, self.verdict, is_provisional=is_provisional)

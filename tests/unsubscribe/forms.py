@@ -86,7 +86,7 @@ class _Reader(HTMLParser):
         if self._form is None or "disabled" in has:
             return
         if tag == "input":
-            is_sent = has.get("type") != "checkbox" or "checked" in has
+            is_sent = has.get("type") not in {"checkbox", "radio"} or "checked" in has
             self._form.fields.append([name, value, is_sent])
         elif tag == "select":
             self._select = name

@@ -12,6 +12,7 @@ from preferences.links import Channel
 from preferences.models import (
     BrandText,
     Companions,
+    LeavingAnswer,
     Pause,
     Person,
     PreferenceChange,
@@ -42,11 +43,8 @@ class Desk:
     client: Client
     mail: Mail
     offers: Topic
+    path: str
     headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def path(self) -> str:
-        return f"/p/{self.mail.token('preferences')}"
 
     def page(self) -> Page:
         return open_page(self.client, self.path, **self.headers)
@@ -76,7 +74,7 @@ def desk(client: Client) -> Desk:
 def make_desk(client: Client, **brand: Any) -> Desk:
     mail = make_mail(**brand)
     offers = make_topic(mail.brand, "offers", description="Cheaper things.", rhythm="On Fridays.")
-    return Desk(client, mail, offers)
+    return Desk(client, mail, offers, f"/p/{mail.token('preferences')}")
 
 
 def make_companion(desk: Desk) -> Recipient:
@@ -219,6 +217,13 @@ def test_where_nothing_was_chosen_and_not_every_one_is_offered_the_page_chooses_
     assert not PreferenceChange.objects.exists()
 
 
+def test_a_topic_that_offers_no_choice_of_rhythm_keeps_what_was_chosen_once(desk: Desk) -> None:
+    desk.mail.alice.choose({desk.offers.id: Wish(frequency="monthly")}, make_cause())
+    page = desk.page()
+    assert "Monthly digest" in page.words
+    assert page.form("Save").values(f"often-{desk.offers.id}") == []
+
+
 def test_a_frequency_that_is_not_offered_cannot_be_named(desk: Desk) -> None:
     desk.save(Form(desk.path, [*desk.form().fields, [f"often-{desk.news.id}", "daily", True]], {"Save": ("save", "")}))
     assert not PreferenceChange.objects.exists()
@@ -314,6 +319,15 @@ def test_leaving_everything_takes_one_press(desk: Desk) -> None:
     assert "You get nothing at present." in page.status()
     assert desk.mail.alice.is_suppressed()
     assert page.form("Save").values("on") == []
+
+
+def test_whoever_has_left_everything_is_asked_why_and_nobody_else(desk: Desk) -> None:
+    assert "Why did you leave?" not in desk.switch(desk.news, is_on=False).words
+    left = desk.form().press(desk.client, "Unsubscribe from everything")
+    thanks = left.form("Send").tick("reason", "too_many").press(desk.client, "Send")
+    assert LeavingAnswer.objects.get().reason == "too_many"
+    assert desk.gets() == [False, False]
+    assert "Why did you leave?" not in thanks.words
 
 
 def test_everything_comes_back_by_one_press_and_what_was_left_before_does_not(desk: Desk) -> None:
