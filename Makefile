@@ -4,7 +4,7 @@
 lint: export SECRET_KEY = lint
 lint: export DATABASE_URL = postgres://localhost/lint
 
-.PHONY: help run test lint bench scorecard accuracy languages requirements setup-dev
+.PHONY: help run test lint bench scorecard accuracy languages pictures requirements setup-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ accuracy: setup-dev ## Measure how many robots' agents are known, on lists that 
 languages: setup-dev ## Let the catalogues follow the templates and the code, and show how far each language is
 	@.venv/bin/python -m languages collect
 	@.venv/bin/python -m languages status
+
+pictures: setup-dev ## Photograph every public page and mail in every language into var/pictures
+	@FAREWELL_CHROMIUM=$$(bin/chromium) .venv/bin/python -m languages pictures
 
 requirements: setup-dev ## Pin the newest packages that requirements*.in allow
 	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes \

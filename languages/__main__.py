@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -75,6 +76,12 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
+def _pictures(options: argparse.Namespace) -> int:
+    from languages.pictures import take_pictures
+
+    return take_pictures(options.language, options.out, only=options.only)
+
+
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m languages", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -94,6 +101,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     command.set_defaults(do=_check)
     command = commands.add_parser("status", help="print how far each language is")
     command.set_defaults(do=_status)
+    command = commands.add_parser("pictures", help="photograph every public page in every language at 320 pixels")
+    command.add_argument("--language", action="append", choices=[*_NAMES, "en"], default=[], metavar="LANGUAGE")
+    command.add_argument("--only", default="", metavar="NAME", help="only one way of languages/states.py, or mails")
+    command.add_argument("--out", type=Path, default=Path("var/pictures"), metavar="DIR")
+    command.set_defaults(do=_pictures)
     return parser.parse_args(arguments)
 
 

@@ -1,0 +1,161 @@
+"""The ways through the public pages: each goes from state to state and names the one that is on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from languages.world import JUST_SENT, Visitor
+from preferences.links import Purpose
+
+type Walk = Callable[[Visitor], Iterator[str]]
+
+
+def leaving(visitor: Visitor) -> Iterator[str]:
+    visitor.go(age=JUST_SENT)
+    visitor.expect('[data-state="ask"]')
+    yield "landing"
+    visitor.press("keep")
+    yield "kept"
+    visitor.press("leave")
+    yield "left"
+    visitor.press("", ".why")
+    yield "no answer"
+    visitor.page.locator(".why [type=radio]").nth(1).check()
+    visitor.press("", ".why")
+    yield "answered"
+    visitor.press("", "[data-undo]")
+    yield "undone"
+
+
+def arriving(visitor: Visitor) -> Iterator[str]:
+    visitor.page.route("**/arrive*", lambda route: None)
+    visitor.go()
+    visitor.expect('[data-state="waiting"]')
+    yield "waiting"
+    visitor.page.unroute_all(behavior="ignoreErrors")
+    visitor.page.route("**/arrive*", lambda route: route.abort())
+    visitor.go()
+    visitor.expect(".error:not(:empty)")
+    yield "failed"
+    visitor.page.unroute_all(behavior="ignoreErrors")
+    visitor.go()
+    visitor.expect('[data-state="done"]')
+    yield "arrived"
+
+
+def taking_offers(visitor: Visitor) -> Iterator[str]:
+    visitor.go(age=JUST_SENT)
+    visitor.press("leave")
+    visitor.press("weekly", ".offers")
+    yield "digest instead"
+    visitor.go(age=JUST_SENT)
+    visitor.press("leave")
+    visitor.page.locator(".offers fieldset").last.locator("button").first.click()
+    visitor.expect('[role="status"] h1')
+    yield "pause instead"
+
+
+def coming_back(visitor: Visitor) -> Iterator[str]:
+    visitor.go(age=JUST_SENT)
+    visitor.press("leave")
+    visitor.go(path="/undo")
+    yield "come back"
+    visitor.press("back")
+    yield "back"
+    visitor.go(path="/undo")
+    visitor.press("back")
+    yield "nothing to undo"
+
+
+def choosing(visitor: Visitor) -> Iterator[str]:
+    visitor.go(Purpose.PREFERENCES)
+    yield "preferences"
+    for summary in visitor.page.locator("form summary").all():
+        summary.click()
+    yield "preferences open"
+    visitor.page.locator('[name="on"]:not([disabled])').first.uncheck()
+    visitor.press("shown", ".preferences")
+    yield "saved"
+    visitor.press("save")
+    yield "save undone"
+    pause = visitor.page.locator("#pause")
+    pause.locator("select").select_option(index=pause.locator("option").count() - 1)
+    visitor.press("shown", ".preferences")
+    yield "pause without a day"
+    visitor.page.locator("#pause select").select_option(index=2)
+    visitor.press("shown", ".preferences")
+    yield "paused"
+
+
+def leaving_everything(visitor: Visitor) -> Iterator[str]:
+    visitor.go(Purpose.PREFERENCES)
+    visitor.press("off")
+    yield "all off"
+    visitor.press("back")
+    yield "all back"
+
+
+def pressing_as_a_program(visitor: Visitor) -> Iterator[str]:
+    visitor.go(Purpose.PREFERENCES)
+    headers = {"Sec-Purpose": "prefetch"}
+    visitor.page.route("**/p/*", lambda route: route.continue_(headers={**route.request.headers, **headers}))
+    visitor.press("off")
+    yield "sure"
+
+
+def asking_for_a_link(visitor: Visitor) -> Iterator[str]:
+    visitor.open("/a/demo")
+    yield "address form"
+    visitor.page.locator("#address").fill("alice")
+    visitor.press("", ".ask")
+    yield "no address"
+    visitor.page.locator("#address").fill(visitor.address)
+    visitor.press("", ".ask")
+    yield "link asked for"
+
+
+def subscribing(visitor: Visitor) -> Iterator[str]:
+    visitor.go(Purpose.OPT_IN, age=JUST_SENT)
+    visitor.expect('[data-state="ask"], [data-state="done"]')
+    yield "join"
+    visitor.press("later")
+    yield "not joined"
+    visitor.go(Purpose.OPT_IN, age=JUST_SENT)
+    visitor.press("join")
+    yield "joined"
+
+
+def losing_the_way(visitor: Visitor) -> Iterator[str]:
+    visitor.go(Purpose.HIDDEN)
+    yield "hidden link"
+    visitor.open("/u/broken")
+    yield "broken link"
+    visitor.open("/nothing/here")
+    yield "no page"
+    visitor.go(path="/confirm")
+    yield "nothing to show again"
+
+
+def failing_to_save(visitor: Visitor) -> Iterator[str]:
+    visitor.go(age=JUST_SENT)
+    visitor.server.close_database()
+    try:
+        visitor.press("leave")
+    finally:
+        visitor.server.open_database()
+    yield "not saved"
+
+
+WALKS: list[Walk] = [
+    leaving,
+    arriving,
+    taking_offers,
+    coming_back,
+    choosing,
+    leaving_everything,
+    pressing_as_a_program,
+    asking_for_a_link,
+    subscribing,
+    losing_the_way,
+    failing_to_save,
+]
