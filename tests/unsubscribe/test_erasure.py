@@ -195,7 +195,7 @@ def test_forget_erases_an_address_in_any_spelling() -> None:
     story = tell_story()
     result = run("forget", "--brand", "demo", "--yes", ALICE.upper())
     assert result.status == 0
-    assert result.lines == ["Erased. A keyed hash is kept, by which demo knows not to write to it again."]
+    assert result.lines == ["Erased. A keyed hash is kept, so that demo does not write to the address again."]
     row = PreferenceChange.objects.get(recipient_id=story.alice.id)
     assert (row.source, row.actor) == (Source.ERASURE, "forget")
     assert not LeavingAnswer.objects.exists()
