@@ -25,7 +25,7 @@ from preferences.leaving import BUILT_IN_REASONS
 from preferences.models import LeavingAnswer, PreferenceChange
 
 TITLE = "Who leaves, and who stays"
-_MOST_COMMENTS = 200
+_MOST_COMMENTS = 100
 _MOST_SAVED_COMMENTS = 50_000
 _SAVING = (Outcome.FEWER, Outcome.PAUSED, Instead.FEWER, Instead.PAUSED)
 
@@ -150,7 +150,10 @@ def _file(request: HttpRequest, form: LeavingForm, slug: str) -> HttpResponse:
     days = f"{form.cleaned_data['since']}-to-{form.cleaned_data['until']}"
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="leaving-{table.slug}-{days}.csv"'
-    lines: Iterable[Iterable[int | str]] = [table.columns, *((row.label, *row.cells) for row in table.rows)]
+    lines: Iterable[Iterable[int | str]] = [
+        table.columns,
+        *((row.file_label or row.label, *row.cells) for row in table.rows),
+    ]
     csv.writer(answer).writerows([harmless(cell) for cell in line] for line in lines)
     return answer
 

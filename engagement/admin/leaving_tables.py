@@ -16,8 +16,8 @@ from engagement.leaving_answers import Given
 from preferences.leaving import BUILT_IN_REASONS
 from preferences.models import LeavingReason, Source, Topic
 
-# What an outcome comes to, from the start of a bar on: left, kept by an offer, or back.
-KINDS = {"away": "stayed away", "saved": "kept by an offer", "back": "back again"}
+# What an outcome comes to, from the start of a bar on. Saved is who took fewer mails or a pause.
+KINDS = {"away": "stayed away", "saved": "saved", "back": "back again"}
 _KIND_OF = {
     Outcome.AWAY: "away",
     Outcome.FEWER: "saved",
@@ -48,13 +48,15 @@ MOST_DRAWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its name, its numbers (text where it is a share), and the bar that draws it."""
+    """One row: its name, its numbers (text where it is a share), the bar that draws it, and its name in a file where
+    that is another."""
 
     label: str
     cells: tuple[int | str, ...]
     pieces: tuple[Piece, ...] = ()
     count: int = 0
     url: str = ""
+    file_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ def over_time(told: Statistics, span: Span) -> Table:
         label = piece_label(start, span.unit)
         words = ", ".join(f"{kinds[kind]:,} {words}" for kind, words in KINDS.items())
         columns.append(Column(label, words, counts))
-        rows.append(Row(label, (kinds.total(), *(n for _, n in counts), kept[start], back[start])))
+        numbers = (kinds.total(), *(n for _, n in counts), kept[start], back[start])
+        rows.append(Row(label, numbers, file_label=start.date().isoformat()))
     sums = [sum(int(row.cells[index]) for row in rows) for index in range(6)]
     title = f"Left, each {span.unit}"
     return Table(
@@ -209,7 +212,7 @@ def _sums(cells: Iterable[Any]) -> Counter[datetime]:
 
 
 def piece_label(start: datetime, unit: str) -> str:
-    return date_format(start, {"day": "j M", "week": "j M", "month": "M Y"}[unit])
+    return date_format(start, {"day": "j M", "week": "j M", "month": "M Y"}[unit]).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def comebacks(told: Statistics) -> Table:
@@ -278,7 +281,7 @@ def _reason_name(given: Given, own: Mapping[tuple[int, str], str], brands: Mappi
 
 
 def share(count: int, total: int) -> str:
-    return f"{100 * count / total:.1f} %" if total else "–"
+    return f"{100 * count / total:.1f}%" if total else "–"
 
 
 def capital(words: str) -> str:
