@@ -20,10 +20,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
+from django.db.models import QuerySet
 
 from preferences import addresses
 from preferences.links import Claims, LinkError, Purpose, open_token
-from preferences.looks import BrandFile, LogoDigests, Look, files_of, look_of
+from preferences.looks import BrandFile, LogoDigests, Look, digest_of, files_of, look_of
 from preferences.models import Brand, BrandKey, Recipient, Topic
 
 logger = logging.getLogger(__name__)
@@ -217,10 +218,21 @@ def _read_brands(logo_digests: dict[int, str]) -> dict[int, BrandEntry]:
                 "was made with; nobody's opt-out would be found. Set FAREWELL_ADDRESS_KEY to the former value."
             )
         brands[brand.id] = _entry(brand, files_of(brand, logo_digests.get(brand.id, "")))
-    for topic in Topic.objects.prefetch_related("texts"):
+    _add_topics(brands, Topic.objects.all())
+    return brands
+
+
+def entry_of(brand: Brand) -> BrandEntry:
+    """Return the brand as it is stored now, for who cannot wait for the next snapshot."""
+    entry = _entry(brand, files_of(brand, digest_of(bytes(brand.logo)) if brand.logo else ""))
+    _add_topics({entry.id: entry}, Topic.objects.filter(brand=brand))
+    return entry
+
+
+def _add_topics(brands: dict[int, BrandEntry], topics: QuerySet[Topic]) -> None:
+    for topic in topics.prefetch_related("texts"):
         names = {text.language: text.name for text in topic.texts.all()}
         brands[topic.brand_id].topics[topic.slug] = TopicEntry(topic.id, topic.slug, topic.name, names)
-    return brands
 
 
 def _entry(brand: Brand, files: list[BrandFile]) -> BrandEntry:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from preferences.admin.brands import BrandAdmin, TopicAdmin
+from preferences.admin.brands import BrandAdmin
 from preferences.admin.keys import BrandKeyAdmin
 from preferences.admin.ledger import PreferenceChangeAdmin
+from preferences.admin.reasons import LeavingReasonAdmin
 from preferences.admin.recipients import RecipientAdmin
+from preferences.admin.topics import TopicAdmin, TopicGroupAdmin
 
-__all__ = ["BrandAdmin", "BrandKeyAdmin", "PreferenceChangeAdmin", "RecipientAdmin", "TopicAdmin"]
+__all__ = [
+    "BrandAdmin",
+    "BrandKeyAdmin",
+    "LeavingReasonAdmin",
+    "PreferenceChangeAdmin",
+    "RecipientAdmin",
+    "TopicAdmin",
+    "TopicGroupAdmin",
+]

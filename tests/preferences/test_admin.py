@@ -20,6 +20,7 @@ from preferences.links import Channel, LinkKey
 from preferences.models import Brand, BrandKey, PreferenceChange, Recipient, Source, Topic
 from preferences.models.recipients import SuppressionReason
 from tests.makers import make_brand, make_cause, make_key, make_recipient, make_topic
+from tests.preferences.makers import brand_form, topic_form
 
 pytestmark = pytest.mark.django_db
 
@@ -349,11 +350,6 @@ def test_who_may_only_look_makes_and_retires_no_key(client: Client, codename: st
     assert BrandKey.objects.live().count() == 1
 
 
-def brand_form(**fields: str) -> dict[str, str]:
-    topics = {"topics-TOTAL_FORMS": "0", "topics-INITIAL_FORMS": "0"}
-    return {"name": "Demo", "slug": "demo", "policy": "balanced", "settle_minutes": "60", **topics, **fields}
-
-
 def test_a_brand_is_made_with_its_first_topic(admin_client: Client) -> None:
     topic = {"topics-TOTAL_FORMS": "1", "topics-0-slug": "news", "topics-0-name": "News", "topics-0-position": "1"}
     admin_client.post(f"{BRANDS}add/", brand_form(base_url="https://leave.example.org", **topic))
@@ -383,8 +379,7 @@ def test_a_brand_that_would_not_work_is_refused(admin_client: Client, name: str,
 def test_slugs_in_use_stay(admin_client: Client) -> None:
     topic = make_topic(brand := make_brand(slug="demo"))
     admin_client.post(f"{BRANDS}{brand.pk}/change/", brand_form(slug="other", name="New name"))
-    fields = {"slug": "other", "name": "Letters", "position": "1"}
-    admin_client.post(f"/admin/preferences/topic/{topic.pk}/change/", fields)
+    admin_client.post(f"/admin/preferences/topic/{topic.pk}/change/", topic_form(slug="other", name="Letters"))
     assert list(Topic.objects.values_list("brand__slug", "brand__name", "slug", "name")) == [
         ("demo", "New name", "news", "Letters")
     ]
