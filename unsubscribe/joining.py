@@ -43,7 +43,7 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     nonce = nonces.open_nonce(NonceKind.VISIT, report.get("nonce"), token)
     visit.take(nonce)
     facts, verdict = visit.judge(PageFacts.from_json(report.get("page")))
-    may_join = nonce is not None and may_commit(Policy.STRICT, facts, verdict)
+    may_join = nonce is not None and verdict.has("trusted_input") and may_commit(Policy.STRICT, facts, verdict)
     if may_join:
         _opt_in(visit, Source.ARRIVAL, verdict, is_provisional=True)
     standing = visit.standing() if nonce else None

@@ -23,14 +23,14 @@ pytestmark = pytest.mark.django_db
 
 FORM = "application/x-www-form-urlencoded"
 STILL = {"visible": True, "focused": True, "presence": {"spots": 1}}
-PLAIN = {"sec-fetch-site": "none"}  # a mail program that opens the browser: no click inside a page
+FETCH = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-user": ""}
 
 
 def ask(client: Client, token: str, page: Any = PERSON, nonce: str | None = None, **headers: str) -> Any:
-    """Open the page and run its script once; return the JSON answer."""
+    """Open the page and run its script once, which says nothing of how the page was come by; return the answer."""
     nonce = nonce_of(client.get(f"/j/{token}", headers=headers)) if nonce is None else nonce
     body = json.dumps({"nonce": nonce, "page": page})
-    response = client.post(f"/j/{token}/arrive", body, content_type="application/json", headers=headers)
+    response = client.post(f"/j/{token}/arrive", body, content_type="application/json", headers=FETCH | headers)
     assert response.status_code == 200
     return response.json()
 
@@ -113,9 +113,10 @@ def test_the_harmless_control_stands_first(client: Client) -> None:
     ("age", "page", "headers", "answer"),
     [
         (HOUR, PERSON, {}, "done"),
-        (HOUR, PERSON, PLAIN, "done"),
-        (HOUR, STILL, {}, "done"),
-        (HOUR, STILL, PLAIN, "ask"),
+        (HOUR, {**STILL, "presence": {"keys": 1}}, {}, "done"),
+        (HOUR, STILL, {}, "ask"),
+        (HOUR, STILL, {"sec-fetch-site": "cross-site", "sec-fetch-user": "?1"}, "ask"),
+        (30 * 24 * HOUR, STILL, {}, "ask"),
         (30, STILL, {}, "ask"),
         (30, PERSON, {}, "done"),
         (HOUR, {}, {}, "ask"),
@@ -125,7 +126,7 @@ def test_the_harmless_control_stands_first(client: Client) -> None:
         (HOUR, PERSON, {"sec-purpose": "prefetch;prerender"}, "ask"),
     ],
 )
-def test_an_arrival_subscribes_on_positive_evidence_alone_whatever_the_policy(
+def test_an_arrival_subscribes_when_a_hand_shows_whatever_the_policy(
     client: Client, policy: str, age: int, page: Any, headers: dict[str, str], answer: str
 ) -> None:
     mail = make_offer(age, policy=policy)
@@ -176,7 +177,7 @@ def test_what_stands_below_the_answer_comes_with_it(client: Client) -> None:
 def test_who_is_subscribed_already_is_told_so_and_given_nothing_to_undo(client: Client) -> None:
     mail = make_offer()
     mail.alice.opt_in(mail.topic.id, make_cause(Source.API))
-    answer = ask(client, mail.token("opt_in"), STILL, **PLAIN)
+    answer = ask(client, mail.token("opt_in"), STILL)
     assert answer["answer"] == "done"
     assert "undo" not in answer["after"]
     assert mail.changes() == [("in", "api")]
@@ -187,14 +188,14 @@ def test_who_is_in_doubt_while_only_a_strangers_opt_in_stands_is_asked(client: C
     mail = make_offer()
     ask(client, mail.token("opt_in"), **{"x-forwarded-for": "198.51.100.7"})
     home = {"x-forwarded-for": "203.0.113.9"}
-    assert ask(client, mail.token("opt_in"), STILL, **home, **PLAIN)["answer"] == "ask"
+    assert ask(client, mail.token("opt_in"), STILL, **home)["answer"] == "ask"
 
 
 def test_the_visit_the_call_and_the_press_are_recorded_as_what_they_are(client: Client) -> None:
     """Apart from those at unsubscribe links, of which statistics speak."""
     mail = make_offer()
     token = mail.token("opt_in")
-    ask(client, token, STILL, **PLAIN)
+    ask(client, token, STILL)
     press(client, token, "later")
     press(client, token)
     recorder.flush()

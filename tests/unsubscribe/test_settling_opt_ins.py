@@ -20,7 +20,7 @@ from preferences.replay import differing
 from tests.browser.serving import wait_until
 from tests.makers import make_cause, make_topic
 from tests.unsubscribe.makers import PERSON, Mail, arrive, make_mail, nonce_of
-from tests.unsubscribe.test_joining import STILL, ask, make_offer
+from tests.unsubscribe.test_joining import ask, make_offer
 from tests.unsubscribe.test_joining import press as press_by_hand
 from tests.unsubscribe.test_settling import (
     FORM,
@@ -68,7 +68,7 @@ def test_the_hidden_link_takes_the_same_visitors_opt_in_back(client: Client) -> 
 
 def test_all_links_of_the_mail_within_seconds_are_a_robots(client: Client) -> None:
     mail = make_offer()
-    ask(client, mail.token("opt_in"), STILL, **HOME)
+    ask(client, mail.token("opt_in"), PERSON, **HOME)
     client.get(f"/p/{mail.token('preferences')}", headers=HOME)
     assert settled().reinstated_count == 1
     assert PreferenceChange.objects.latest("id").evidence["signals"][0]["name"] == "links_in_a_burst"
@@ -83,11 +83,11 @@ def test_two_links_to_subscribe_opened_at_once_are_a_robots(client: Client) -> N
     assert not Subscription.objects.filter(state="in").exists()
 
 
-def test_the_same_program_at_many_recipients_is_a_robot(client: Client) -> None:
+def test_the_same_program_at_ten_recipients_is_a_robot_from_the_first(client: Client) -> None:
     mail = make_offer()
-    for address in ("alice@example.org", "bob@example.net", "mallory@example.com"):
-        ask(client, mail.token("opt_in", address=address), STILL, **HOME)
-    assert settled().reinstated_count == 3
+    for number in range(10):
+        ask(client, mail.token("opt_in", address=f"person{number}@example{number}.org"), PERSON, **HOME)
+    assert settled().reinstated_count >= 9
     assert not Subscription.objects.filter(state="in").exists()
 
 
@@ -95,8 +95,8 @@ def test_a_page_that_says_later_that_it_is_driven_takes_its_own_opt_in_back(clie
     mail = make_offer()
     token = mail.token("opt_in")
     nonce = nonce_of(client.get(f"/j/{token}", headers=HOME))
-    ask(client, token, STILL, nonce, **HOME)
-    ask(client, token, STILL | {"webdriver": True}, nonce, **HOME)
+    ask(client, token, PERSON, nonce, **HOME)
+    ask(client, token, PERSON | {"webdriver": True}, nonce, **HOME)
     assert settled().reinstated_count == 1
 
 
@@ -104,8 +104,8 @@ def test_a_page_whose_clock_was_pushed_later_on_is_a_robots(client: Client) -> N
     mail = make_offer()
     token = mail.token("opt_in")
     nonce = nonce_of(client.get(f"/j/{token}", headers=HOME))
-    ask(client, token, STILL | {"elapsed": 300}, nonce, **HOME)
-    ask(client, token, STILL | {"elapsed": 40_300}, nonce, **HOME)
+    ask(client, token, PERSON | {"elapsed": 300}, nonce, **HOME)
+    ask(client, token, PERSON | {"elapsed": 40_300}, nonce, **HOME)
     assert settled().reinstated_count == 1
 
 
@@ -231,8 +231,8 @@ def test_whom_a_robot_had_subscribed_gets_in_by_one_click_later(client: Client) 
 
 def test_a_person_who_subscribes_after_a_robot_did_stays_subscribed(client: Client) -> None:
     mail = make_offer()
-    ask(client, mail.token("opt_in"), STILL, **OFFICE)
-    assert ask(client, mail.token("opt_in"), STILL, **HOME)["answer"] == "done"
+    ask(client, mail.token("opt_in"), PERSON, **OFFICE)
+    assert ask(client, mail.token("opt_in"), PERSON, **HOME)["answer"] == "done"
     hide_and_seek(client, mail, **OFFICE)
     assert settled().reinstated_count == 0
     assert mail.changes() == [JOINED, JOINED]
@@ -365,7 +365,7 @@ def test_who_leaves_while_an_arrival_waits_for_its_turn_is_not_subscribed() -> N
         other.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(mail.alice.id.bytes[:8], signed=True)])
         write(other, mail, "out")
         arriving = pool.submit(arrive_late, mail)
-        wait_until(lambda: is_waiting(other), "the arrival waits")
+        wait_until(lambda: is_waiting_for(other), "the arrival waits")
         other.commit()
         assert not arriving.result(timeout=10).has_changed
     assert mail.state() == "out"
@@ -380,11 +380,12 @@ def arrive_late(mail: Mail) -> Outcome:
         connection.close()
 
 
-def is_waiting(other: psycopg.Connection[Any]) -> bool:
+def is_waiting_for(other: psycopg.Connection[Any]) -> bool:
     """Whether someone waits for a lock of this connection's."""
-    waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
-    row = other.execute(waiting).fetchone()
-    return bool(row and row[0])
+    with connection.cursor() as cursor:
+        waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid)))"
+        cursor.execute(waiting, [other.info.backend_pid])
+        return bool(cursor.fetchone()[0])
 
 
 def write(other: psycopg.Connection[Any], mail: Mail, state: str = "in") -> None:
