@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.browser.conftest import Watch
 from tests.browser.hands import move, strike
@@ -161,7 +161,7 @@ def test_nothing_comes_to_stand_where_the_last_button_was(
     peoples_chromium: Browser, network: dict[str, str], digests: Farewell, size: tuple[int, int]
 ) -> None:
     width, height = size
-    viewport = {"width": width, "height": height}
+    viewport = ViewportSize(width=width, height=height)
     with peoples_chromium.new_context(viewport=viewport, extra_http_headers=network) as context:
         page = context.new_page()
         page.goto(digests.link(new_address(), age=JUST_SENT))
