@@ -10,3 +10,4 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("unsubscribe.urls")),
 ]
+handler404 = "preferences.rendering.no_page"

@@ -1,7 +1,6 @@
 // Lists the texts that do not fit, as "element fault: text".
 () => {
   const edge = document.documentElement.clientWidth
-  const pen = document.createElement('canvas').getContext('2d')
   const found = []
   const say = (element, fault, text) => {
     found.push(`${element.localName} ${fault}: ${text.trim().slice(0, 80)}`)
@@ -10,13 +9,15 @@
   const isSeen = element =>
     element.checkVisibility({ visibilityProperty: true }) && !element.closest('.unseen')
 
-  // What is chosen in a list is cut off without a trace.
+  // What is chosen in a list is cut off without a trace: compared with a list that is as wide as it likes.
   const lookAtSelect = element => {
-    const { font, paddingLeft, paddingRight } = getComputedStyle(element)
+    const free = element.cloneNode(false)
     const text = element.selectedOptions[0]?.text ?? ''
-    pen.font = font
-    const room = element.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
-    if (pen.measureText(text).width > room + 1) say(element, 'cuts off', text)
+    free.add(new Option(text))
+    free.style.cssText = 'position: absolute; visibility: hidden; width: max-content; max-width: none'
+    element.after(free)
+    if (free.offsetWidth > element.offsetWidth + 1) say(element, 'cuts off', text)
+    free.remove()
   }
 
   const lookAtBox = element => {

@@ -21,6 +21,7 @@ from languages.world import Mail, mails, serving, visiting
 from tests.browser.chromium import as_people_start_it, find_chromium
 from tests.browser.serving import Farewell
 
+_HEIGHT = "document.documentElement.scrollHeight"
 SCREEN: ViewportSize = {"width": 320, "height": 640}
 
 
@@ -35,7 +36,10 @@ class Album:
     def add(self, page: Page, state: str, language: str) -> None:
         path = self.folder / state.replace(" ", "-") / f"{language}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
+        # As high as the page is: what sticks to the window's edge then stands where it belongs.
+        page.set_viewport_size({**SCREEN, "height": max(SCREEN["height"], page.evaluate(_HEIGHT))})
         page.screenshot(path=path, full_page=True, animations="disabled")
+        page.set_viewport_size(SCREEN)
         self.pictures[state].append((language, path))
         self.faults += [f"{language}  {state}: {fault}" for fault in overflowing(page)]
 

@@ -28,11 +28,6 @@ def leaving(visitor: Visitor) -> Iterator[str]:
 
 
 def arriving(visitor: Visitor) -> Iterator[str]:
-    visitor.page.route("**/arrive*", lambda route: None)
-    visitor.go()
-    visitor.expect('[data-state="waiting"]')
-    yield "waiting"
-    visitor.page.unroute_all(behavior="ignoreErrors")
     visitor.page.route("**/arrive*", lambda route: route.abort())
     visitor.go()
     visitor.expect(".error:not(:empty)")
@@ -41,6 +36,10 @@ def arriving(visitor: Visitor) -> Iterator[str]:
     visitor.go()
     visitor.expect('[data-state="done"]')
     yield "arrived"
+    visitor.page.route("**/arrive*", lambda route: None)
+    visitor.go()
+    visitor.expect('[data-state="waiting"]')
+    yield "waiting"
 
 
 def taking_offers(visitor: Visitor) -> Iterator[str]:

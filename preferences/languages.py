@@ -18,7 +18,8 @@ from django.utils.translation import to_locale
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 HINT = "lang"
-_MAX_HEADER = 200
+_MAX_HEADER = 200  # what is kept of the header while a process lives
+_MAX_QUERY = 2_000
 # What browsers call a language that is here by another name (BCP 47; `iw` and `no` are older than their successors).
 _OTHER_NAMES = {
     "no": "nb",
@@ -67,15 +68,18 @@ def available() -> dict[str, str]:
 def language_for(request: HttpRequest, fallback: str) -> Language:
     """Return the language to answer `request` in; `fallback` is the brand's."""
     query = request.META.get("QUERY_STRING")
-    if query and (hint := parse_qs(query[:_MAX_HEADER]).get(HINT)) and (code := matching(hint[0])):
+    if query and (hint := parse_qs(query[:_MAX_QUERY]).get(HINT)) and (code := matching(hint[0])):
         return Language(code, is_chosen=True)
-    return Language(_wanted(request.META.get("HTTP_ACCEPT_LANGUAGE", "")[:_MAX_HEADER], fallback))
+    header = request.META.get("HTTP_ACCEPT_LANGUAGE", "")
+    if len(header) > _MAX_HEADER:
+        header = header[:_MAX_HEADER].rpartition(",")[0]
+    return Language(_wanted(header, fallback))
 
 
 @lru_cache(2_048)
 def _wanted(header: str, fallback: str) -> str:
-    for name, _ in parse_accept_lang_header(header):
-        if code := matching(name):
+    for name, weight in parse_accept_lang_header(header):
+        if weight and (code := matching(name)):
             return code
     return matching(fallback) or settings.LANGUAGE_CODE
 

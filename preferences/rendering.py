@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from preferences.languages import Language, available
+from preferences.languages import Language, available, language_for
 from preferences.looks import Look
 
 
@@ -28,3 +29,10 @@ def page(template: str, language: Language, look: Look | None, context: dict[str
 
 def page_response(template: str, language: Language, look: Look | None, context: dict[str, Any]) -> HttpResponse:
     return HttpResponse(page(template, language, look, context))
+
+
+def no_page(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The answer to an address that leads nowhere; a door answers a link that opens nothing itself."""
+    response = page_response("404.html", language_for(request, settings.LANGUAGE_CODE), None, {})
+    response.status_code = 404
+    return response
