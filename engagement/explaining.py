@@ -7,13 +7,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from engagement.models import Interaction
 from engagement.timeline import Timeline, changes_of, timeline
 from preferences import feed
-from preferences.feed import Change, utc
+from preferences.feed import utc
 from preferences.links import Channel
-from preferences.models import Brand, Recipient, State, Subscription, Suppression
+from preferences.models import (
+    Brand,
+    Choice,
+    LeavingAnswer,
+    Pause,
+    Person,
+    PreferenceChange,
+    Recipient,
+    State,
+    Subscription,
+    Suppression,
+    Topic,
+)
+from preferences.models.recipients import SPARING_REQUIRED, today
+from preferences.telling import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +40,30 @@ class Suppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Nothing of any topic is sent before the day `until`, but what a contract requires."""
+
+    brand: str
+    until: str
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Why the person left, in the words of the brand's choice and their own; `topic` is None for everything."""
+
+    brand: str
+    topic: str | None
+    reason: str
+    comment: str
+    at: str | None
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
 class TopicNow:
     """What holds for one topic. `state` is what was chosen, `effective` what follows from it, from the topic's
-    default and from a suppression; `provisional` that the opt-out may still be taken back by evidence."""
+    default, from a suppression and from pauses; `provisional` that the change may still be taken back by evidence."""
 
     brand: str
     topic: str
@@ -35,6 +71,9 @@ class TopicNow:
     channel: str
     state: str
     effective: str
+    frequency: str
+    paused_until: str | None
+    required: bool
     provisional: bool
     provisional_until: str | None
     since: str | None
@@ -62,9 +101,12 @@ class Explanation:
     known: bool
     at: str | None
     suppressed: list[Suppressed]
+    paused: list[Paused]
+    companions: list[str]
     topics: list[TopicNow]
     changes: list[dict[str, Any]]
     interactions: list[dict[str, Any]]
+    answers: list[Answered]
     messages: list[Message]
 
     def as_json(self) -> dict[str, Any]:
@@ -79,8 +121,10 @@ def explain(brands: Iterable[Brand], channel: Channel, address: str, now: dateti
     recipients = [(brand, Recipient.at(brand.id, channel, address)) for brand in brands]
     ids = [recipient.id for _, recipient in recipients]
     suppressed = [row for brand, recipient in recipients for row in _suppressed(brand, recipient)]
+    paused = [row for brand, recipient in recipients for row in _paused(brand, recipient)]
+    answers = [row for brand, recipient in recipients for row in _answers(brand, recipient)]
     topics = [topic for brand, recipient in recipients for topic in _topics(brand, recipient, now)]
-    changes = [_entry(change, now) for id in ids for change in feed.of_recipient(id)]
+    changes = [change for id in ids for change in _changes(id, now)]
     rows = [(brand, list(_interactions(recipient))) for brand, recipient in recipients]
     visits = [_visit(brand, row) for brand, found in rows for row in found]
     return Explanation(
@@ -89,9 +133,12 @@ def explain(brands: Iterable[Brand], channel: Channel, address: str, now: dateti
         known=bool(changes or visits) or Recipient.objects.filter(id__in=ids).exists(),
         at=utc(now),
         suppressed=suppressed,
+        paused=paused,
+        companions=list(dict.fromkeys(address for _, recipient in recipients for address in _companions(recipient))),
         topics=topics,
         changes=sorted(changes, key=lambda change: int(change["id"])),
         interactions=sorted(visits, key=lambda visit: (str(visit["occurred_at"]), int(visit["id"]))),
+        answers=answers,
         messages=[message for brand, found in rows for message in _messages(brand, found, changes)],
     )
 
@@ -109,21 +156,39 @@ def _suppressed(brand: Brand, recipient: Recipient) -> Iterator[Suppressed]:
         yield Suppressed(brand.slug, row.reason, utc(row.created_at), row.change_id)
 
 
+def _paused(brand: Brand, recipient: Recipient) -> Iterator[Paused]:
+    for row in Pause.objects.filter(recipient_id=recipient.id, until__gt=today()):
+        yield Paused(brand.slug, row.until.isoformat(), row.change_id)
+
+
+def _companions(recipient: Recipient) -> Iterator[str]:
+    yield from (other.address for other in Person.behind(recipient).recipients[1:])
+
+
+def _answers(brand: Brand, recipient: Recipient) -> Iterator[Answered]:
+    for row in LeavingAnswer.objects.filter(recipient_id=recipient.id).select_related("topic").order_by("answered_at"):
+        topic = row.topic.slug if row.topic else None
+        yield Answered(brand.slug, topic, row.reason, row.comment, utc(row.answered_at), row.change_id)
+
+
 def _topics(brand: Brand, recipient: Recipient, now: datetime) -> Iterator[TopicNow]:
     rows = {row.topic_id: row for row in Subscription.objects.filter(recipient_id=recipient.id)}
-    receives = recipient.receives(topics := list(brand.topics.all()))
-    is_suppressed = recipient.is_suppressed()
+    choices = recipient.choices(topics := list(brand.topics.all()))
+    suppression = Suppression.objects.filter(recipient_id=recipient.id).first()
     for topic in topics:
         row = rows.get(topic.id)
         settles_at = row.settles_at if row and row.settles_at and row.settles_at > now else None
-        effective = "suppressed" if is_suppressed else "subscribed" if receives[topic.id] else "unsubscribed"
+        choice = choices[topic.id]
         yield TopicNow(
             brand=brand.slug,
             topic=topic.slug,
             name=topic.name,
             channel=recipient.channel,
             state=row.state if row else State.DEFAULT.value,
-            effective=effective,
+            effective=_effective(topic, choice, suppression),
+            frequency=choice.frequency,
+            paused_until=choice.paused_until.isoformat() if choice.paused_until else None,
+            required=topic.is_required,
             provisional=settles_at is not None,
             provisional_until=utc(settles_at),
             since=utc(row.changed_at) if row else None,
@@ -131,9 +196,23 @@ def _topics(brand: Brand, recipient: Recipient, now: datetime) -> Iterator[Topic
         )
 
 
-def _entry(change: Change, now: datetime) -> dict[str, Any]:
-    until = change.fields["provisional_until"]
-    return {**change.fields, "provisional": until is not None and datetime.fromisoformat(until) > now}
+def _effective(topic: Topic, choice: Choice, suppression: Suppression | None) -> str:
+    if suppression and not (topic.is_required and suppression.reason in SPARING_REQUIRED):
+        return "suppressed"
+    if not choice.is_in:
+        return "unsubscribed"
+    return "subscribed" if choice.is_received else "paused"
+
+
+def _changes(recipient_id: UUID, now: datetime) -> Iterator[dict[str, Any]]:
+    rows = PreferenceChange.objects.filter(recipient_id=recipient_id).select_related("topic")
+    sentences = {row.id: sentence(row) for row in rows}
+    for change in feed.of_recipient(recipient_id):
+        until = change.fields["provisional_until"]
+        is_provisional = until is not None and datetime.fromisoformat(until) > now
+        # A change that came between the two queries is told the next time.
+        if told := sentences.get(change.fields["id"]):
+            yield {**change.fields, "provisional": is_provisional, "told": told}
 
 
 def _interactions(recipient: Recipient) -> Iterator[Interaction]:

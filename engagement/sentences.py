@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from engagement.explaining import Explanation, Message, TopicNow
+from engagement.explaining import Answered, Explanation, Message, TopicNow
 from engagement.timeline import Mark, Timeline, answer_words, kind_words
 from preferences.feed import utc
-from preferences.models import Source, State
+from preferences.models import Frequency, Source, State
 from preferences.models.recipients import SuppressionReason
 
 _MOST_MARKS = 40  # on one line of time; the visits below are told all
@@ -23,6 +23,8 @@ _VERDICTS = {
 def tell(story: Explanation) -> Iterator[str]:
     """Yield the lines of the explanation, oldest events first."""
     yield f"{story.address} ({story.channel}) at {story.at}"
+    if story.companions:
+        yield f"One person with {', '.join(story.companions)}."
     if not story.known:
         yield "Nothing was ever recorded about this address. What holds is the default of each topic."
     yield ""
@@ -30,11 +32,15 @@ def tell(story: Explanation) -> Iterator[str]:
     for suppressed in story.suppressed:
         reason = SuppressionReason(suppressed.reason).label
         yield f"  {suppressed.brand}: nothing is sent, whatever the topics say ({reason}), since {suppressed.since}."
+    for paused in story.paused:
+        yield f"  {paused.brand}: nothing is sent before {paused.until}, but what a contract requires."
     for topic in story.topics:
         yield f"  {topic.brand}/{topic.topic}: {_present(topic)}"
     if story.messages:
         yield from _section("Each mailing on one line of time", story.messages, _message)
     yield from _section("What was changed", story.changes, _change)
+    if story.answers:
+        yield from _section("Why they left", story.answers, _answer)
     yield from _section("Who came to the links", story.interactions, _visit)
 
 
@@ -76,10 +82,20 @@ def _small(text: str) -> str:
 def _present(topic: TopicNow) -> str:
     if topic.effective == "suppressed":
         return "not sent, because of the suppression."
+    words = "subscribed, but paused" if topic.effective == "paused" else topic.effective
+    setting = f", {Frequency(topic.frequency).label}" if topic.frequency in Frequency.values else ""
+    pause = f", nothing before {topic.paused_until}" if topic.paused_until else ""
+    required = ", required by contract" if topic.required else ""
     if topic.state == State.DEFAULT:
-        return f"{topic.effective}, the topic's default: nothing else was chosen."
+        return f"{words}{setting}{pause}{required}, the topic's default: nothing else was chosen."
     end = f", provisional until {topic.provisional_until}" if topic.provisional else ""
-    return f"{topic.effective} since {topic.since}{end}."
+    return f"{words} since {topic.since}{end}{setting}{pause}{required}."
+
+
+def _answer(answer: Answered) -> Iterator[str]:
+    comment = f", in their words: {answer.comment}" if answer.comment else ""
+    what = f"{answer.brand}/{answer.topic or 'everything'}"
+    yield f"  {answer.at}  {what}: {answer.reason or 'no reason chosen'}{comment}"
 
 
 def _change(change: dict[str, Any]) -> Iterator[str]:
@@ -89,17 +105,15 @@ def _change(change: dict[str, Any]) -> Iterator[str]:
     standing = (
         "final" if not until else f"provisional until {until}" if change["provisional"] else f"final since {until}"
     )
-    yield f"  {change['changed_at']}  {_what(change)}: {Source(change['source']).label}{mailing}{actor}; {standing}."
+    deed = f"{_place(change)}: {change['told']}, through {Source(change['source']).label}"
+    yield f"  {change['changed_at']}  {deed}{mailing}{actor}; {standing}."
     if change["reason"]:
         yield f"    Reason: {change['reason']}"
     yield from _evidence(change["evidence"])
 
 
-def _what(change: dict[str, Any]) -> str:
-    if change["topic"] is None:
-        return f"{change['brand']}, everything: " + ("never to be sent" if change["state"] == "out" else "lifted")
-    put_back = "put back, " if change["source"] == Source.REINSTATEMENT else ""
-    return f"{change['brand']}/{change['topic']}: {put_back}{State(change['state']).label}"
+def _place(change: dict[str, Any]) -> str:
+    return f"{change['brand']}/{change['topic'] or 'everything'}"
 
 
 def _evidence(evidence: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from engagement import timeline
+from engagement.admin.erasing import erase_view
 from engagement.admin.learned import LearnedFilter
 from engagement.admin.leaving import leaving_view
 from engagement.admin.prevented import prevented_view
@@ -123,12 +125,16 @@ class InteractionAdmin(LookOnlyAdmin[Interaction]):
         return [
             path("prevented/", wrap(self.prevented_view), name="engagement_interaction_prevented"),
             path("timeline/", wrap(self.timeline_view), name="engagement_interaction_timeline"),
+            path("erase/<uuid:recipient_id>/", wrap(self.erase_view), name="engagement_interaction_erase"),
             path("leaving/", wrap(leaving_view), name="engagement_leaving"),
             *super().get_urls(),
         ]
 
     def prevented_view(self, request: HttpRequest) -> HttpResponse:
         return prevented_view(self, request)
+
+    def erase_view(self, request: HttpRequest, recipient_id: UUID) -> HttpResponse:
+        return erase_view(self, request, recipient_id)
 
     def timeline_view(self, request: HttpRequest) -> HttpResponse:
         return timeline_view(self, request)

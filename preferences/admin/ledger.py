@@ -16,31 +16,8 @@ from django.utils.safestring import SafeString
 
 from preferences.admin.filters import MailingFilter, PeriodFilter, RecipientFilter
 from preferences.admin.lists import LookOnlyAdmin, as_list, pretty_json
-from preferences.models import PreferenceChange, Source, State
-
-_TOPIC_SENTENCES = {
-    State.OUT: "Left {topic}",
-    State.IN: "Joined {topic}",
-    State.DEFAULT: "Went back to the default of {topic}",
-}
-_SUPPRESSION_SENTENCES = {
-    State.OUT: "Suppressed: no mail of any topic",
-    State.DEFAULT: "Suppression lifted",
-}
-
-
-def sentence(change: PreferenceChange) -> str:
-    """Return what the change did, such as "Left News"."""
-    state = State(change.state)
-    if change.topic is None:
-        return _SUPPRESSION_SENTENCES.get(state, state.label)
-    if state is State.OUT and change.replaced.get("state") == State.OUT:
-        if change.settles_at is not None:
-            return f"Left {change.topic.name} too, by another visitor while the first opt-out is provisional"
-        return f"Confirmed leaving {change.topic.name}, for good"
-    if change.source == Source.REINSTATEMENT:
-        return f"Put back on {change.topic.name}, which a robot had ended"
-    return _TOPIC_SENTENCES[state].format(topic=change.topic.name)
+from preferences.models import PreferenceChange, State
+from preferences.telling import sentence
 
 
 def reasons(change: PreferenceChange) -> list[str]:

@@ -1,33 +1,46 @@
-"""What one page says about a recipient, and the deeds it offers."""
+"""What one page says about a recipient."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from django.http import Http404
-from django.urls import reverse
-
-from preferences.admin.deeds import Question
-from preferences.admin.ledger import reasons, sentence, standing
-from preferences.models import Cause, Outcome, PreferenceChange, Recipient, State, Subscription, Suppression, Topic
-from preferences.models.recipients import SuppressionReason
+from preferences.admin.ledger import reasons, standing
+from preferences.leaving import BUILT_IN_REASONS
+from preferences.models import (
+    Choice,
+    Frequency,
+    LeavingAnswer,
+    LeavingReason,
+    Person,
+    PreferenceChange,
+    Recipient,
+    State,
+    Subscription,
+    Suppression,
+    Topic,
+)
+from preferences.models.recipients import SPARING_REQUIRED, SuppressionReason
+from preferences.telling import sentence
 
 LATEST = 50
 
 
 @dataclass(frozen=True, slots=True)
 class TopicRow:
-    """`receives` is what holds in the end, `chosen` what was chosen for this topic, whatever stands above it."""
+    """`receives` is what holds in the end today, `chosen` what was chosen for this topic, whatever stands above it."""
 
     topic: Topic
     receives: bool
     chosen: str
+    frequency: str
+    paused_until: date | None
     standing: str
     since: datetime | None
     deed_verb: str
     deed_name: str
+    can_pause: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,99 +52,77 @@ class ChangeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
-    suppression: Suppression | None
-    topics: list[TopicRow]
-    changes: list[ChangeRow]
+class AnswerRow:
+    """Why the person left, in their words or by a reason to choose."""
+
+    answer: LeavingAnswer
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """`done` says what holds afterwards, also when it held before."""
+class Portrait:
+    suppression: Suppression | None
+    paused_until: date | None
+    companion: Recipient | None
+    topics: list[TopicRow]
+    answers: list[AnswerRow]
+    changes: list[ChangeRow]
 
-    question: Question
-    act: Callable[[Cause], Outcome]
-    done: str
+    @property
+    def is_erased(self) -> bool:
+        return self.suppression is not None and self.suppression.reason == SuppressionReason.ERASED
+
+    @property
+    def spares_required(self) -> bool:
+        return self.suppression is not None and self.suppression.reason in SPARING_REQUIRED
 
 
 def portrait_of(recipient: Recipient) -> Portrait:
+    suppression = Suppression.objects.filter(recipient=recipient).first()
     changes = recipient.changes.select_related("topic").order_by("-id")[:LATEST]
+    others = Person.behind(recipient).recipients[1:]
     return Portrait(
-        Suppression.objects.filter(recipient=recipient).first(),
-        _topic_rows(recipient),
+        suppression,
+        recipient.paused_until(),
+        others[0] if others else None,
+        list(_topic_rows(recipient, suppression)),
+        list(_answers(recipient)),
         [ChangeRow(change, sentence(change), standing(change.settles_at), reasons(change)) for change in changes],
     )
 
 
-def _topic_rows(recipient: Recipient) -> list[TopicRow]:
+def _topic_rows(recipient: Recipient, suppression: Suppression | None) -> Iterator[TopicRow]:
     topics = list(Topic.objects.filter(brand_id=recipient.brand_id))
-    receives = recipient.receives(topics)
+    choices = recipient.choices(topics)
     chosen = {row.topic_id: row for row in Subscription.objects.filter(recipient=recipient, channel=recipient.channel)}
-    return [_topic_row(topic, receives[topic.id], chosen.get(topic.id)) for topic in topics]
+    for topic in topics:
+        is_spared = topic.is_required and suppression is not None and suppression.reason in SPARING_REQUIRED
+        is_held = suppression is not None and not is_spared
+        yield _topic_row(topic, choices[topic.id], chosen.get(topic.id), is_held=is_held)
 
 
-def _topic_row(topic: Topic, receives: bool, chosen: Subscription | None) -> TopicRow:
+def _topic_row(topic: Topic, choice: Choice, chosen: Subscription | None, *, is_held: bool) -> TopicRow:
+    """A pause leaves what was chosen as it is: opting in again would change nothing. A suppression gives way to it."""
     state = State(chosen.state) if chosen else State.DEFAULT
-    default = "in by default" if topic.is_default_in else "out by default"
-    is_out = state is State.OUT
-    verb, name = ("opt-out", "Opt out") if receives else ("opt-in", "Opt in")
+    default = "in by default" if topic.is_default_in or topic.is_required else "out by default"
+    is_on = choice.is_in and not is_held
+    verb, name = ("opt-out", "Opt out") if is_on else ("opt-in", "Opt in")
     return TopicRow(
         topic=topic,
-        receives=receives,
+        receives=choice.is_received,
         chosen=default if state is State.DEFAULT else state.label,
-        standing=standing(chosen.settles_at) if chosen and is_out else "",
+        frequency=Frequency(choice.frequency).label if choice.frequency in Frequency.values else "",
+        paused_until=choice.paused_until,
+        standing=standing(chosen.settles_at) if chosen and state is not State.DEFAULT else "",
         since=chosen.changed_at if chosen else None,
         deed_verb=verb,
         deed_name=name,
+        can_pause=is_on and not topic.is_required,
     )
 
 
-def deed_for(recipient: Recipient, verb: str, topic_id: str) -> Deed:
-    """Return the deed that a URL names. Raises Http404 when there is none."""
-    back_url = reverse("admin:preferences_recipient_change", args=[recipient.pk])
-    if verb in {"suppress", "lift"}:
-        return _suppression_deed(recipient, verb, back_url)
-    topic = Topic.objects.filter(brand_id=recipient.brand_id, id=topic_id if topic_id.isdecimal() else 0).first()
-    if topic is None or verb not in {"opt-in", "opt-out"}:
-        raise Http404
-    return _topic_deed(recipient, verb, topic, back_url)
-
-
-def _topic_deed(recipient: Recipient, verb: str, topic: Topic, back_url: str) -> Deed:
-    if verb == "opt-out":
-        question = Question(
-            f"Opt out of {topic.name}",
-            f"{recipient.address} will receive no more of {topic.name} by {recipient.brand}. This is final at once.",
-            "Opt out",
-            back_url,
-        )
-        return Deed(question, lambda cause: recipient.opt_out(topic.id, cause), f"out of {topic.name}.")
-    question = Question(
-        f"Opt in to {topic.name}",
-        f"{recipient.address} will receive {topic.name} by {recipient.brand}. A suppression gives way to that; every "
-        "other topic stays off. Do this only if the person asked for it: the reason is the record of their consent.",
-        "Opt in",
-        back_url,
-    )
-    return Deed(question, lambda cause: recipient.opt_in(topic.id, cause), f"in {topic.name}.")
-
-
-def _suppression_deed(recipient: Recipient, verb: str, back_url: str) -> Deed:
-    if verb == "suppress":
-        question = Question(
-            "Suppress this address",
-            f"{recipient.brand} will never send to {recipient.address} again, whatever the topics say, also those that "
-            "are added later.",
-            "Suppress",
-            back_url,
-            is_grave=True,
-        )
-        return Deed(question, lambda cause: recipient.suppress(SuppressionReason.ADMIN, cause), "suppressed.")
-    question = Question(
-        "Lift the suppression",
-        f"The topics speak again for {recipient.address}: what was chosen for each holds, and the default where "
-        "nothing was. Do this only if the person asked for it.",
-        "Lift",
-        back_url,
-    )
-    return Deed(question, recipient.lift_suppression, "not suppressed.")
+def _answers(recipient: Recipient) -> Iterator[AnswerRow]:
+    texts = {slug: str(text) for slug, text in BUILT_IN_REASONS.items()}
+    texts |= dict(LeavingReason.objects.filter(brand_id=recipient.brand_id).values_list("slug", "text"))
+    for answer in LeavingAnswer.objects.filter(recipient=recipient).select_related("topic"):
+        yield AnswerRow(answer, texts.get(answer.reason, answer.reason))

@@ -12,10 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from preferences.admin.deeds import ReasonForm, confirm
+from preferences.admin.deeds import confirm
 from preferences.admin.finding import MAX_FOUND, SearchTooSlowError, find_recipients
 from preferences.admin.lists import LookOnlyAdmin
-from preferences.admin.portrait import Deed, deed_for, portrait_of
+from preferences.admin.portrait import portrait_of
+from preferences.admin.recipient_deeds import Deed, deed_for
 from preferences.models import Cause, Recipient, Source
 
 _UNHEARD = "The command import_optouts opts out addresses that were never heard of."
@@ -112,10 +113,10 @@ class RecipientAdmin(LookOnlyAdmin[Recipient]):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": recipient.address,
+            "title": recipient.address or "An erased person",
             "recipient": recipient,
             "portrait": portrait_of(recipient),
-            "may_change": request.user.has_perm("preferences.change_recipient"),
+            "may_change": bool(recipient.address) and request.user.has_perm("preferences.change_recipient"),
         }
         return TemplateResponse(request, "admin/preferences/recipient/portrait.html", context)
 
@@ -126,14 +127,14 @@ class RecipientAdmin(LookOnlyAdmin[Recipient]):
         if recipient is None:
             raise Http404
         deed = deed_for(recipient, verb, request.GET.get("topic", ""))
-        form = ReasonForm(request.POST if request.method == "POST" else None)
+        form = deed.form(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
-            return self._do(request, recipient, deed, form.cleaned_data["reason"])
+            return self._do(request, recipient, deed, form.cleaned_data)
         return confirm(self, request, deed.question, form)
 
-    def _do(self, request: HttpRequest, recipient: Recipient, deed: Deed, reason: str) -> HttpResponse:
-        cause = Cause(Source.ADMIN, reason=reason, actor=request.user.get_username())
-        if deed.act(cause).has_changed:
+    def _do(self, request: HttpRequest, recipient: Recipient, deed: Deed, data: dict[str, Any]) -> HttpResponse:
+        cause = Cause(Source.ADMIN, reason=data["reason"], actor=request.user.get_username())
+        if deed.act(cause, data).has_changed:
             self.log_change(request, recipient, deed.question.title)
             self.message_user(request, f"Done, and written to the ledger: {deed.done}", messages.SUCCESS)
         else:

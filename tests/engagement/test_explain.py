@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,18 @@ import pytest
 from django.utils import timezone
 
 from preferences.links import Channel
-from preferences.models import Brand, PreferenceChange, Recipient, Source, Topic
-from preferences.models.recipients import SuppressionReason
+from preferences.models import (
+    Brand,
+    Companions,
+    LeavingAnswer,
+    Pause,
+    PreferenceChange,
+    Recipient,
+    Source,
+    Topic,
+    Wish,
+)
+from preferences.models.recipients import SuppressionReason, today
 from tests.commands import run
 from tests.engagement.makers import NOON, make_interaction
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
@@ -96,6 +106,55 @@ def test_a_suppression_stands_above_the_topics(alice: Recipient, news: Topic) ->
     assert "nothing is sent, whatever the topics say (imported suppression list)" in told()
 
 
+def test_what_a_contract_requires_stays_when_everything_is_left(alice: Recipient, news: Topic) -> None:
+    Topic.objects.update(is_required=True)
+    alice.leave_everything(make_cause())
+    assert topic_now() == ("default", "subscribed", False)
+    assert "demo/news: subscribed, required by contract, the topic's default" in told()
+
+
+def test_pauses_and_frequencies_are_told(alice: Recipient, news: Topic) -> None:
+    until = today() + timedelta(days=30)
+    alice.choose({news.id: Wish(is_in=True, frequency="weekly", paused_until=until)}, make_cause())
+    assert topic_now() == ("in", "paused", False)
+    [topic] = story()["topics"]
+    assert (topic["frequency"], topic["paused_until"], topic["required"]) == ("weekly", until.isoformat(), False)
+    assert f", weekly digest, nothing before {until}." in told()
+    assert "demo/news: Joined News; wants News weekly; paused News until" in told()
+
+
+def test_a_pause_of_everything_is_told_above_the_topics(alice: Recipient, news: Topic) -> None:
+    until = today() + timedelta(days=30)
+    alice.pause(until, make_cause())
+    assert topic_now() == ("default", "paused", False)
+    assert [row["until"] for row in story()["paused"]] == [until.isoformat()]
+    assert f"demo: nothing is sent before {until}, but what a contract requires." in told()
+    assert "demo/everything: Paused everything until" in told()
+
+
+def test_a_pause_that_has_ended_is_none(alice: Recipient, news: Topic) -> None:
+    alice.pause(today() + timedelta(days=30), make_cause())
+    Pause.objects.update(until=today())
+    assert (topic_now(), story()["paused"]) == (("default", "subscribed", False), [])
+
+
+def test_why_someone_left_is_told_in_their_words(alice: Recipient, news: Topic, brand: Brand) -> None:
+    [change] = alice.opt_out(news.id, make_cause()).change_ids
+    answer = {"reason": "too_many", "comment": "Every day!", "change_id": change, "channel": "email"}
+    LeavingAnswer.objects.create(brand=brand, recipient_id=alice.id, topic=news, **answer)
+    assert [(row["topic"], row["change"]) for row in story()["answers"]] == [("news", change)]
+    assert "demo/news: too_many, in their words: Every day!" in told()
+
+
+def test_the_other_address_of_the_same_person_is_named(alice: Recipient, news: Topic, brand: Brand) -> None:
+    phone = make_recipient(brand, "+14155550123", Channel.SMS)
+    for one in (alice, phone):
+        one.opt_out(news.id, make_cause())
+    Companions.objects.create(email_id=alice.id, phone_id=phone.id, brand=brand)
+    assert story()["companions"] == ["+14155550123"]
+    assert "One person with +14155550123." in told()
+
+
 def test_the_ledger_is_told_oldest_first_with_source_and_evidence(alice: Recipient, news: Topic) -> None:
     evidence = {"verdict": "unsure", "score": 3, "signals": SIGNALS, "visit": 7}
     alice.opt_out(news.id, make_cause(Source.ARRIVAL, evidence=evidence, actor="nobody", reason="a click"))
@@ -158,7 +217,8 @@ def test_a_reinstatement_reads_like_a_sentence_with_its_reasons(alice: Recipient
     alice.undo_opt_out(news.id, make_cause(Source.REINSTATEMENT, evidence=evidence, reason="A robot had ended it."))
     text = told()
     for words in (
-        "demo/news: put back, as the topic's default: reinstatement, mailing 2026-11; final.\n    Reason: A robot had",
+        "demo/news: Put back on News, which a robot had ended, through reinstatement, mailing 2026-11; final.\n"
+        "    Reason: A robot had",
         "    The evidence:\n      proof  Followed the hidden link.\n",
         f"    It takes back change {change}, on what interactions 5, 7 showed.\n",
     ):
@@ -221,10 +281,14 @@ def documented(heading: str) -> set[str]:
 def test_the_json_has_exactly_the_documented_fields(alice: Recipient, news: Topic, brand: Brand) -> None:
     alice.opt_out(news.id, make_cause())
     alice.suppress(SuppressionReason.ADMIN, make_cause(Source.ADMIN))
+    alice.pause(date(2027, 2, 3), make_cause(Source.ADMIN))
+    LeavingAnswer.objects.create(brand=brand, recipient_id=alice.id, topic=news, channel="email", change_id=1)
     make_interaction(brand=brand, recipient_id=alice.id)
     known = story()
     assert set(known) == documented("`--json` is stable")
     assert set(known["suppressed"][0]) == documented("Each of `suppressed`")
+    assert set(known["paused"][0]) == documented("Each of `paused`")
+    assert set(known["answers"][0]) == documented("Each of `answers`")
     assert set(known["topics"][0]) == documented("Each of `topics`")
     assert set(known["interactions"][0]) == documented("Each of `interactions`")
-    assert set(known["changes"][0]) == documented("**No change is ever skipped.**") | {"provisional"}
+    assert set(known["changes"][0]) == documented("**No change is ever skipped.**") | {"provisional", "told"}
