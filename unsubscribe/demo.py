@@ -8,6 +8,7 @@ import time
 from base64 import urlsafe_b64decode
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -17,17 +18,51 @@ from django.utils import timezone
 from engagement.models import Mailing
 from preferences.link_urls import url_of
 from preferences.links import KID_BYTES, Channel, LinkKey, Purpose
-from preferences.models import Brand, Cause, Recipient, Source, Topic
+from preferences.models import Brand, BrandText, Cause, Recipient, Source, Topic, TopicGroup
 from unsubscribe.mails import Letter
 
 SLUG = "demo"
 RECIPIENTS = ("alice@example.org", "bob@example.org", "mallory@example.org")
 ADMIN = "admin"
-_TOPICS = (
-    ("news", "News", "What is new, once a month."),
-    ("offers", "Offers", "Reductions for subscribers, at most every other week."),
-    ("events", "Events", "Where to meet us, four times a year."),
-)
+_INTRODUCTION = "Take what you like and leave the rest. You can come back here at any time."
+# By the group's heading, in the order of the page.
+_TOPICS: dict[str, tuple[dict[str, Any], ...]] = {
+    "To read": (
+        {
+            "slug": "news",
+            "name": "News",
+            "description": "What is new with us.",
+            "rhythm": "About once a week.",
+            "frequencies": ["every", "weekly", "monthly"],
+        },
+        {
+            "slug": "stories",
+            "name": "Stories",
+            "description": "A long read for the weekend.",
+            "rhythm": "Every other Friday.",
+            "is_default_in": False,
+        },
+    ),
+    "From the shop": (
+        {
+            "slug": "offers",
+            "name": "Offers",
+            "description": "Reductions for subscribers.",
+            "rhythm": "At most every other week.",
+            "frequencies": ["every", "monthly"],
+        },
+        {"slug": "events", "name": "Events", "description": "Where to meet us.", "rhythm": "Four times a year."},
+    ),
+    "Your account": (
+        {
+            "slug": "invoices",
+            "name": "Invoices",
+            "description": "What you have bought, and what it cost.",
+            "rhythm": "After each order.",
+            "is_required": True,
+        },
+    ),
+}
 HOUR = 3600  # a link this old is the normal case: most scanners have been there by then
 
 
@@ -36,13 +71,21 @@ def make_brand() -> Brand:
     with transaction.atomic():
         defaults = {"name": "Demo Letters", "from_email": "Demo Letters <letters@example.org>"}
         brand, is_new = Brand.objects.get_or_create(slug=SLUG, defaults=defaults)
-        for position, (slug, name, description) in enumerate(_TOPICS if is_new else (), 1):
-            Topic.objects.create(brand=brand, slug=slug, name=name, description=description, position=position)
+        if is_new:
+            _make_topics(brand)
         if not brand.keys.live().exists():
             brand.add_key("demo")
     if is_new:
         _subscribe_recipients(brand)
     return brand
+
+
+def _make_topics(brand: Brand) -> None:
+    BrandText.objects.create(brand=brand, language=brand.language, introduction=_INTRODUCTION)
+    for place, (heading, topics) in enumerate(_TOPICS.items(), 1):
+        group = TopicGroup.objects.create(brand=brand, name=heading, position=place)
+        for position, topic in enumerate(topics, 1):
+            Topic.objects.create(brand=brand, group=group, position=position, **topic)
 
 
 def _subscribe_recipients(brand: Brand) -> None:
