@@ -14,6 +14,7 @@ from django.db import transaction
 from django.tasks import task
 from django.utils import timezone
 
+from engagement.visitors import truncated
 from preferences import limits
 from preferences.languages import matching
 from preferences.links import Channel, Purpose
@@ -29,7 +30,7 @@ def ask_to_confirm(recipient: Recipient, topic_ids: Collection[int], language: s
     """Have one mail sent that asks to confirm these topics, with a link for each; return whether one will be.
 
     None is sent to a phone, as there is no SMS from here, and none past the limits by which nobody's inbox is flooded.
-    `recipient` need not be stored; `network` is who asks, cut to /24 or /48, "" when unknown.
+    `recipient` need not be stored; `network` is the network address of whoever asks, "" when unknown.
     """
     if recipient.channel != Channel.EMAIL or not topic_ids:
         return False
@@ -37,7 +38,7 @@ def ask_to_confirm(recipient: Recipient, topic_ids: Collection[int], language: s
         brand=recipient.brand_id, address=recipient.address, topics=sorted(topic_ids), language=language
     )
     with transaction.atomic():
-        is_allowed = limits.may_send(Purpose.OPT_IN, Channel.EMAIL, recipient.address, network)
+        is_allowed = limits.may_send(Purpose.OPT_IN, Channel.EMAIL, recipient.address, truncated(network))
         if is_allowed:
             send_confirmation.enqueue(asked)
     return is_allowed

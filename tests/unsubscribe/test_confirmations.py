@@ -17,6 +17,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from engagement.recorder import recorder
+from preferences.limits import NETWORK_HOURLY
 from preferences.links import Channel, Purpose
 from preferences.models import BrandKey, LinkRequest, PreferenceChange, Recipient, Topic, TopicText
 from preferences.sealing import open_fields
@@ -30,7 +31,7 @@ from unsubscribe.letters import DeliveryError
 from unsubscribe.settling import settler
 
 pytestmark = pytest.mark.django_db
-NETWORK = "198.51.100.0"
+NETWORK = "198.51.100.7"
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +155,21 @@ def test_nobodys_inbox_is_flooded(mail_server: MailServer) -> None:
     work()
     assert len(mail_server.mails) == 1
     assert LinkRequest.objects.get().purpose == Purpose.OPT_IN
+
+
+def test_no_network_asks_for_more_mails_than_it_may(mail_server: MailServer) -> None:
+    """Its addresses count together, as whoever has one has the next."""
+    mail = make_offer()
+    answers = [
+        ask_to_confirm(
+            Recipient.at(mail.brand.id, Channel.EMAIL, f"person{number}@example.org"),
+            [mail.topic.id],
+            "en",
+            f"198.51.100.{number}",
+        )
+        for number in range(NETWORK_HOURLY + 1)
+    ]
+    assert answers == [True] * NETWORK_HOURLY + [False]
 
 
 def test_a_mail_that_could_not_be_queued_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
