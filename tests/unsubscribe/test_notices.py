@@ -1,8 +1,10 @@
-"""The notice after an opt-out by arrival, for brands that want one."""
+"""The notices: after an opt-out by arrival, for brands that want one, and after everything was left or paused."""
 
 from __future__ import annotations
 
 import re
+import traceback
+from datetime import date, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,12 +14,17 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from preferences.models import PreferenceChange, Source
-from tests.makers import make_cause
+from engagement.forgetting import forget
+from preferences.links import Channel
+from preferences.models import LinkRequest, Person, PreferenceChange, Source
+from tests.makers import make_cause, make_recipient
+from tests.smtp import serving_mail
 from tests.unsubscribe.makers import Mail, arrive, make_mail, nonce_of
 from unsubscribe import notices
+from unsubscribe.letters import DeliveryError
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
@@ -113,3 +120,103 @@ def test_a_notice_that_cannot_be_queued_fails_no_opt_out(
     monkeypatch.setattr(DBTaskResult.objects, "create", is_away)
     assert left(client).state() == "out"
     assert "will not be sent" in caplog.text
+
+
+# After everything was left or paused by the preference page's link
+
+
+def stopped_everything(mail: Mail, **evidence: Any) -> int:
+    """The change that left everything, as the preference page makes it."""
+    outcome = mail.alice.leave_everything(make_cause(Source.PREFERENCE_PAGE, evidence=evidence))
+    return outcome.change_ids[-1]
+
+
+def everything_waiting() -> list[int]:
+    path = "unsubscribe.notices.send_everything_notice"
+    return [row.args_kwargs["args"][0] for row in DBTaskResult.objects.filter(task_path=path)]
+
+
+def test_whoever_left_everything_by_the_preference_page_is_told(client: Client, outbox: Path) -> None:
+    mail = make_mail()
+    notices.announce_everything(stopped_everything(mail, language="en"))
+    assert notices.send_everything_notice.call(everything_waiting()[0])
+    [notice] = sent(outbox)
+    assert notice["To"] == "alice@example.org"
+    assert notice["Subject"] == "You have left everything from Demo Letters"
+    body = notice.get_body(("plain",))
+    assert body
+    found = re.search(r"http://127\.0\.0\.1:8000(/p/[\w-]+)", body.get_content())
+    assert found
+    assert client.get(found[1]).status_code == 200
+    assert mail.alice.is_suppressed()
+
+
+def test_any_change_of_the_same_save_leads_to_the_notice(outbox: Path) -> None:
+    mail = make_mail()
+    first, *_ = mail.alice.leave_everything(make_cause(Source.PREFERENCE_PAGE)).change_ids
+    assert PreferenceChange.objects.get(id=first).topic is not None
+    assert notices.send_everything_notice.call(first)
+
+
+def test_whoever_paused_everything_is_told_until_when(outbox: Path) -> None:
+    mail = make_mail()
+    cause = make_cause(Source.PREFERENCE_PAGE, evidence={"language": "en"})
+    [change_id] = mail.alice.pause(date(2030, 2, 3), cause).change_ids
+    assert notices.send_everything_notice.call(change_id)
+    [notice] = sent(outbox)
+    assert notice["Subject"] == "Everything from Demo Letters is paused until February 3, 2030"
+
+
+@pytest.mark.parametrize("how", ["left", "paused"])
+def test_what_was_undone_meanwhile_is_not_told(outbox: Path, how: str) -> None:
+    mail = make_mail()
+    cause = make_cause(Source.PREFERENCE_PAGE)
+    change_id = stopped_everything(mail) if how == "left" else mail.alice.pause(date(2030, 2, 3), cause).change_ids[0]
+    Person.behind(mail.alice).come_back(make_cause(Source.PREFERENCE_PAGE))
+    assert not notices.send_everything_notice.call(change_id)
+    assert sent(outbox) == []
+
+
+def test_an_address_is_told_once_a_day(outbox: Path) -> None:
+    mail = make_mail()
+    assert notices.send_everything_notice.call(stopped_everything(mail))
+    mail.alice.lift_suppression(make_cause())
+    again = mail.alice.leave_everything(make_cause(Source.PREFERENCE_PAGE)).change_ids[-1]
+    assert not notices.send_everything_notice.call(again)
+    LinkRequest.objects.update(asked_at=timezone.now() - timedelta(hours=25))
+    assert notices.send_everything_notice.call(again)
+    assert len(sent(outbox)) == 2
+
+
+def test_a_phone_is_told_nothing(outbox: Path) -> None:
+    mail = make_mail()
+    phone = make_recipient(mail.brand, "+14155550123", Channel.SMS)
+    change_id = phone.leave_everything(make_cause(Source.PREFERENCE_PAGE)).change_ids[-1]
+    assert not notices.send_everything_notice.call(change_id)
+    assert sent(outbox) == []
+
+
+def test_whoever_was_erased_meanwhile_is_told_nothing(outbox: Path) -> None:
+    mail = make_mail(sends_notice=True)
+    change_id = stopped_everything(mail)
+    forget(mail.alice)
+    assert not notices.send_everything_notice.call(change_id)
+    assert not notices.send_notice.call(change_id)
+
+
+def test_a_notice_speaks_the_language_of_the_visit_or_else_the_brands() -> None:
+    mail = make_mail(language="de")
+    spoken = PreferenceChange.objects.get(id=stopped_everything(mail, language="en"))
+    assert notices.language_of(spoken) == "en"
+    spoken.evidence = {}
+    assert notices.language_of(spoken) == "de"
+
+
+def test_a_server_that_takes_no_mail_is_named_without_the_address(settings: Any) -> None:
+    change_id = stopped_everything(make_mail())
+    with serving_mail() as server:
+        settings.MAILERS = server.mailers()
+        server.refuses = True
+        with pytest.raises(DeliveryError) as caught:
+            notices.send_everything_notice.call(change_id)
+    assert "alice" not in "".join(traceback.format_exception(caught.value))
