@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from preferences.link_urls import url_of
 from preferences.links import Purpose
+from tests.browser import test_page_quality as quality
 from tests.browser.chromium import QUIET
 from tests.browser.conftest import Explain, Watched
 from tests.browser.hands import move, strike
@@ -177,6 +178,90 @@ def test_lynx_subscribes_by_its_second_button(server: Farewell, explain: Explain
     story = explain(alice, "join_confirm")
     assert story.state(TOPIC) == "in"
     assert not story.is_provisional()
+
+
+# Every page in each of its states
+
+
+def asking(page: Page, server: Farewell) -> None:
+    page.goto(offer(server, new_address(), JUST_SENT))
+    expect_asked(page)
+
+
+def failed(page: Page, server: Farewell) -> None:
+    page.route("**/arrive", lambda route: route.abort())
+    page.goto(offer(server, new_address()))
+    expect(page.get_by_role("alert")).to_contain_text("could not be saved")
+
+
+def arrived(page: Page, server: Farewell) -> None:
+    asking(page, server)
+    move(page, 300, 620)
+    expect_joined(page)
+
+
+def confirmed(page: Page, server: Farewell) -> None:
+    asking(page, server)
+    press(page, "Subscribe")
+    expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
+
+
+def confirmed_again(page: Page, server: Farewell) -> None:
+    page.route("**/arrive", lambda route: route.abort())
+    link = offer(server, new_address())
+    for words in ("You are subscribed", "You were already subscribed"):
+        page.goto(link)
+        press(page, "Subscribe")
+        expect(page.get_by_role("heading", name=words)).to_be_visible()
+
+
+def declined(page: Page, server: Farewell) -> None:
+    asking(page, server)
+    press(page, "Not now")
+    expect(page.get_by_role("heading", name="Nothing changed")).to_be_visible()
+
+
+def undone(page: Page, server: Farewell) -> None:
+    confirmed(page, server)
+    press(page, "Undo")
+    expect(page.get_by_role("heading", name="Undone")).to_be_visible()
+
+
+def asked_again(page: Page, server: Farewell) -> None:
+    asking(page, server)
+    page.evaluate("document.querySelector('[data-choice]').submit()")
+    page.wait_for_url("**/confirm")
+    expect(page.get_by_role("button", name="Subscribe", exact=True)).to_be_visible()
+
+
+STATES = [asking, failed, arrived, confirmed, confirmed_again, declined, undone, asked_again]
+
+
+@pytest.fixture
+def window(peoples_chromium: Browser, network: dict[str, str], watched: Watched) -> Iterator[BrowserContext]:
+    with peoples_chromium.new_context(extra_http_headers=network) as context, watched(context):
+        yield context
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("reach", STATES, ids=[reach.__name__.replace("_", " ") for reach in STATES])
+def test_every_page_is_accessible_in_both_schemes_and_on_a_small_screen(
+    window: BrowserContext, server: Farewell, reach: quality.Reach
+) -> None:
+    quality.test_every_page_is_accessible_in_both_schemes_and_on_a_small_screen(window, server, reach)
+
+
+def test_the_keyboard_meets_the_harmless_button_first(window: BrowserContext, server: Farewell) -> None:
+    page = window.new_page()
+    failed(page, server)
+    assert quality.walk(page, 2) == ["Not now", "Subscribe"]
+    strike(page, "Enter")
+    expect_joined(page)
+    assert quality.walk(page, 2) == ["Undo", "All preferences"]
+    strike(page, "Shift+Tab")
+    strike(page, "Enter")
+    expect(page.get_by_role("heading", name="Undone")).to_be_visible()
 
 
 # Programs
