@@ -31,7 +31,7 @@ urlpatterns = [
     path("p/<str:token>/why", after.why, {"door": "p"}, name="preferences-why"),
     *[
         path(f"{door}/<str:token>/data", access.ask_for_data, {"door": door}, name=f"data-ask-{door}")
-        for door in ("u", "o", "p", "d")
+        for door in ("u", "o", "p", "j", "d")
     ],
     path("d/<str:token>", access.show, name="data"),
     path("d/<str:token>/json", access.download, name="data-download"),
