@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from smtplib import SMTPException
 from typing import Any
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 # Not to be answered by an out-of-office program (RFC 3834 section 5).
 HEADERS = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
+_BLANK_LINES = re.compile(r"\n{3,}")
+
 
 class DeliveryError(OSError):
     """The mail server did not take the mail. What it said is left out: it often repeats the address."""
@@ -39,7 +42,7 @@ def compose(brand: Brand | None, language: str, to: str, name: str, context: dic
     with translation.override(code):
         subject = " ".join(render_to_string(f"mail/{name}.txt#subject", shared | context).split())
         shared["subject"] = subject
-        text = render_to_string(f"mail/{name}.txt", shared | context)
+        text = _BLANK_LINES.sub("\n\n", render_to_string(f"mail/{name}.txt", shared | context)).strip() + "\n"
         html = render_to_string(f"mail/{name}.html", shared | context)
     mail = EmailMultiAlternatives(
         subject=subject,

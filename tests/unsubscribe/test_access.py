@@ -78,7 +78,7 @@ def test_the_button_sends_a_link_to_the_persons_own_address(client: Client, mail
     assert page.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize(("door", "purpose"), [("u", "unsubscribe"), ("o", "one_click"), ("d", "access")])
+@pytest.mark.parametrize(("door", "purpose"), [("u", "unsubscribe"), ("o", "one_click"), ("j", "opt_in"), ("d", "access")])
 def test_other_links_lead_to_it_too(client: Client, door: str, purpose: str) -> None:
     client.post(f"/{door}/{make_mail().token(purpose)}/data")
     assert LinkRequest.objects.get().purpose == "access"
