@@ -22,7 +22,8 @@ from preferences.directory import Link, directory
 from preferences.knowing import person_at
 from preferences.languages import Language, language_for
 from preferences.links import Channel, Purpose
-from preferences.models import Brand, Person
+from preferences.models import Brand, Person, Source, State
+from preferences.models.recipients import SuppressionReason
 from preferences.rendering import page_response
 from preferences.sealing import open_fields, seal_fields
 from unsubscribe import letters, nonces
@@ -144,8 +145,18 @@ def _shown(link: Link, language: Language, token: str, *, is_kept: bool = False)
     ids = [UUID(one["id"]) for one in people]
     rows = Interaction.objects.filter(recipient_id__in=ids)
     visits = list(rows.order_by("-occurred_at", "-id")[:SHOWN_VISITS])
+    for one in people:
+        for change in one["changes"]:
+            change["words"] = _words(change)
     context = {"people": people, "visits": visits, "visit_count": rows.count(), "is_kept": is_kept}
     return _page("shown", link, language, token, here=f"/d/{token}", **context)
+
+
+def _words(change: dict[str, Any]) -> str:
+    """What a change did and how it came, in the words of the admin: they are not translated."""
+    did = SuppressionReason(change["suppression"]).label if change["suppression"] else State(change["state"]).label
+    settings = [change["frequency"], change["paused_until"] and f"paused until {change['paused_until']}"]
+    return ", ".join(filter(None, [did, *settings, f"by {Source(change['source']).label}"]))
 
 
 def _page(name: str, link: Link, language: Language, token: str, **context: Any) -> HttpResponse:

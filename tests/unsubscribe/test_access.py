@@ -21,7 +21,7 @@ from preferences.models import LinkRequest, Recipient, Topic
 from tests.makers import make_cause
 from tests.smtp import MailServer, serving_mail, text_of
 from tests.unsubscribe.makers import HOUR, make_mail
-from tests.unsubscribe.stories import ALICE, FORM, PHONE, Story, rows_with, spellings, tell_story
+from tests.unsubscribe.stories import ALICE, FORM, NETWORK, PHONE, Story, rows_with, spellings, tell_story
 from unsubscribe import access, exporting
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +78,9 @@ def test_the_button_sends_a_link_to_the_persons_own_address(client: Client, mail
     assert page.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize(("door", "purpose"), [("u", "unsubscribe"), ("o", "one_click"), ("j", "opt_in"), ("d", "access")])
+@pytest.mark.parametrize(
+    ("door", "purpose"), [("u", "unsubscribe"), ("o", "one_click"), ("j", "opt_in"), ("d", "access")]
+)
 def test_other_links_lead_to_it_too(client: Client, door: str, purpose: str) -> None:
     client.post(f"/{door}/{make_mail().token(purpose)}/data")
     assert LinkRequest.objects.get().purpose == "access"
@@ -144,8 +146,14 @@ def test_many_visits_come_in_pages_without_a_gap(client: Client, monkeypatch: py
 def test_the_page_shows_changes_answers_and_visits(client: Client) -> None:
     story = tell_story()
     page = client.get(f"/d/{story.token()}").content.decode()
-    for text in (ALICE, PHONE, "too_many", "alice.liddell has enough", "confirm_button", "one_click", "203.0.113.0"):
+    for text in (ALICE, PHONE, "too_many", "alice.liddell has enough", NETWORK):
         assert text in page
+    for sentence in (
+        "unsubscribed, by the page&#x27;s button",
+        "left everything, paused until 2030-",
+        "followed the hidden",
+    ):
+        assert sentence in page
 
 
 # Completeness: what the database holds is in the file
