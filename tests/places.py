@@ -53,6 +53,7 @@ class Place:
 ARGUMENTS: dict[str, Any] = {
     "object_id": lambda model, tenant: [tenant.key(model)],
     "recipient_id": lambda model, tenant: [tenant.recipient_id],
+    "brand_id": lambda model, tenant: [tenant.brand_id],
     "key_id": lambda model, tenant: [tenant.key(model)],
     "run_id": lambda model, tenant: [tenant.key(model)],
     "id": lambda model, tenant: [tenant.key(model)],
@@ -75,6 +76,16 @@ def walk(patterns: list[Any], before: str = "") -> Iterator[Place]:
 PLACES = list(walk(admin.site.get_urls()))
 
 
+def groups() -> dict[str, list[Place]]:
+    """The places by the model they belong to; those of the site itself stand together."""
+    found: dict[str, list[Place]] = {}
+    for place in PLACES:
+        if place.route == "logout/":  # it names nothing, and ends the walk
+            continue
+        found.setdefault(place.model._meta.label_lower if place.model else "site", []).append(place)
+    return found
+
+
 def queries(place: Place, tenant: Tenant) -> Iterator[dict[str, Any]]:
     """What of the brand a URL can name, each alone for a list, which refuses what it does not know."""
     named = {
@@ -94,9 +105,8 @@ def queries(place: Place, tenant: Tenant) -> Iterator[dict[str, Any]]:
     for name, value in named.items():
         if place.is_list:
             yield {name: value}
-            yield {name: value, "_popup": "1", "_to_field": "id"}
-    filters = f"brand__id__exact={tenant.brand_id}"
-    yield {**named, "_changelist_filters": filters}
+    yield {"_popup": "1", "_to_field": "id", "brand__id__exact": tenant.brand_id}
+    yield {**named, "_changelist_filters": f"brand__id__exact={tenant.brand_id}"}
     if place.route == "autocomplete/":
         for model, field in (
             ("topic", "brand"),

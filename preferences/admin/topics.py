@@ -156,7 +156,7 @@ class TopicGroupAdmin(FarewellAdmin[TopicGroup]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TopicGroup]:
         rows: QuerySet[TopicGroup] = super().get_queryset(request).defer("brand__logo")
-        return rows.annotate(topic_count=Count("topics"))
+        return rows.annotate(topic_count=Count("topics")).order_by("brand", "position", "name")
 
     def get_readonly_fields(self, request: HttpRequest, obj: TopicGroup | None = None) -> list[str]:
         """Its topics are of that brand."""
