@@ -18,14 +18,19 @@ _OF_THE_SAME = "recipient_id = moved.recipient_id AND topic_id IS NOT DISTINCT F
 
 # What the recipient's rows about everything say of a topic's row: whether it is a part of one of them (that ended or
 # lifted all in the same transaction), and whether the recipient was out of everything before.
+# Each look-up is limited to one row, so that it is done by the recipient's index and never for the whole ledger.
 _ABOVE = """
 LEFT JOIN LATERAL (
-    SELECT bool_or(xid = moved.xid AND {moves}) AS is_part,
-           (array_agg(state ORDER BY id DESC) FILTER (WHERE id < moved.id))[1] = 'out' AS is_out,
-           (array_agg(suppression ORDER BY id DESC) FILTER (WHERE id < moved.id))[1] AS why
-    FROM preferences_preferencechange
+    SELECT true AS is_part FROM preferences_preferencechange
     WHERE recipient_id = moved.recipient_id AND topic_id IS NULL AND moved.topic_id IS NOT NULL
+      AND xid = moved.xid AND {moves} LIMIT 1
 ) AS above ON true"""
+_BEFORE = """
+LEFT JOIN LATERAL (
+    SELECT state = 'out' AS is_out, suppression FROM preferences_preferencechange
+    WHERE recipient_id = moved.recipient_id AND topic_id IS NULL AND moved.topic_id IS NOT NULL AND id < moved.id
+    ORDER BY id DESC LIMIT 1
+) AS before ON true"""
 
 # `back` is the first return after a leaving that was not itself taken back.
 _LEFT = """
@@ -37,6 +42,7 @@ FROM (
 ) AS moved
 LEFT JOIN preferences_topic AS topic ON topic.id = topic_id
 {above}
+{before}
 LEFT JOIN LATERAL (
     SELECT source, xid FROM (
         SELECT *, lead({takes_back}) OVER (ORDER BY id) AS is_taken_back FROM preferences_preferencechange
@@ -52,11 +58,11 @@ CROSS JOIN LATERAL (SELECT CASE
     WHEN back.source <> 'offer' THEN 'back'
     WHEN EXISTS (
         SELECT FROM preferences_preferencechange
-        WHERE recipient_id = moved.recipient_id AND xid = back.xid AND source = 'offer'
+        WHERE recipient_id = moved.recipient_id AND id > moved.id AND xid = back.xid AND source = 'offer'
           AND paused_until IS NOT NULL AND paused_until IS DISTINCT FROM (replaced ->> 'paused_until')::date
     ) THEN 'paused' ELSE 'fewer' END) AS came (outcome)
-WHERE above.is_part IS NOT TRUE
-  AND (above.is_out IS NOT TRUE OR topic.is_required AND above.why IN ('everything', 'erased'))
+WHERE is_part IS NULL
+  AND (before.is_out IS NOT TRUE OR topic.is_required AND before.suppression IN ('everything', 'erased'))
 GROUP BY GROUPING SETS ((moved.brand_id, topic_id, moved.source, outcome, piece), ())
 """
 
@@ -108,11 +114,11 @@ FROM (
         WHERE {of_the_same} AND id < moved.id AND state = 'out' AND {moves} AND NOT ({takes_back})
         ORDER BY id DESC LIMIT 1
     ) AS gone ON true
-    WHERE above.is_part IS NOT TRUE AND next.is_taken_back IS NOT TRUE
+    WHERE is_part IS NULL AND next.is_taken_back IS NOT TRUE
 ) AS returned
 GROUP BY 1, 2, 3, 4
 """
 
 _PARTS = {"moves": _MOVES, "takes_back": _TAKES_BACK, "of_period": _OF_PERIOD, "of_the_same": _OF_THE_SAME}
-_PARTS |= {"above": _ABOVE.format_map(_PARTS)}
+_PARTS |= {"above": _ABOVE.format_map(_PARTS), "before": _BEFORE}
 LEFT, KEPT, RETURNED = (statement.format_map(_PARTS) for statement in (_LEFT, _KEPT, _RETURNED))
