@@ -16,7 +16,7 @@ from tests.browser.programs import FORM, request
 from tests.browser.serving import Farewell, new_address, wait_until
 
 JUST_SENT = 5
-MAX_TRANSFER_BYTES = 15_000
+MAX_TRANSFER_BYTES = 18_000
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def undone(page: Page, server: Farewell) -> None:
 
 def coming_back(page: Page, server: Farewell) -> None:
     asking(page, server)
-    page.evaluate("document.querySelector('[data-undo]').submit()")
+    page.goto(f"{page.url}/undo")
     expect(page.get_by_role("button", name="Bring it back")).to_be_visible()
 
 
@@ -206,7 +206,7 @@ def test_the_keyboard_reaches_the_buttons_in_order_and_shows_where_it_is(
     assert walk(page, 2) == ["Keep my subscription", "Unsubscribe"]
     strike(page, "Enter")
     expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
-    assert walk(page, 2) == ["All preferences", "Undo"]
+    assert walk(page, 1) == ["Undo"]
     strike(page, "Enter")
     expect(page.get_by_role("heading", name="You are subscribed again")).to_be_visible()
 

@@ -303,7 +303,7 @@ def test_no_button_comes_to_stand_where_the_last_one_was_pressed(
         asking = boxes(page)
         move(page, width / 2, height - 5)
         expect_done(page)
-        assert boxes(page).keys() == {"Undo"}
+        assert "Undo" in boxes(page)
         assert overlaps(boxes(page), asking) == []
 
         page.goto(server.link(new_address(), age=JUST_SENT))
@@ -312,7 +312,7 @@ def test_no_button_comes_to_stand_where_the_last_one_was_pressed(
         page.get_by_role("button", name="Unsubscribe", exact=True).press("Enter")
         page.wait_for_url("**/confirm")
         done = boxes(page)
-        assert done.keys() == {"Undo"}
+        assert "Undo" in done
         assert overlaps(done, asking) == []
         press(page, "Undo")
         expect(page.get_by_role("heading", name="You are subscribed again")).to_be_visible()
