@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from languages.world import JUST_SENT, Visitor
 from preferences.links import Purpose
 
+_CALL = re.compile(r"/arrive\?")
 type Walk = Callable[[Visitor], Iterator[str]]
 
 
 def leaving(visitor: Visitor) -> Iterator[str]:
-    visitor.go(age=JUST_SENT)
-    visitor.expect('[data-state="ask"]')
+    _land(visitor)
     yield "landing"
     visitor.press("keep")
     yield "kept"
@@ -28,7 +29,7 @@ def leaving(visitor: Visitor) -> Iterator[str]:
 
 
 def arriving(visitor: Visitor) -> Iterator[str]:
-    visitor.page.route("**/arrive*", lambda route: route.abort())
+    visitor.page.route(_CALL, lambda route: route.abort())
     visitor.go()
     visitor.expect(".error:not(:empty)")
     yield "failed"
@@ -36,27 +37,26 @@ def arriving(visitor: Visitor) -> Iterator[str]:
     visitor.go()
     visitor.expect('[data-state="done"]')
     yield "arrived"
-    visitor.page.route("**/arrive*", lambda route: None)
+    visitor.page.route(_CALL, lambda route: None)
     visitor.go()
     visitor.expect('[data-state="waiting"]')
     yield "waiting"
 
 
-def taking_offers(visitor: Visitor) -> Iterator[str]:
-    visitor.go(age=JUST_SENT)
-    visitor.press("leave")
+def taking_a_digest(visitor: Visitor) -> Iterator[str]:
+    _leave(visitor)
     visitor.press("weekly", ".offers")
     yield "digest instead"
-    visitor.go(age=JUST_SENT)
-    visitor.press("leave")
-    visitor.page.locator(".offers fieldset").last.locator("button").first.click()
-    visitor.expect('[role="status"] h1')
+
+
+def pausing_instead(visitor: Visitor) -> Iterator[str]:
+    _leave(visitor)
+    visitor.press("", ".offers fieldset:last-of-type")
     yield "pause instead"
 
 
 def coming_back(visitor: Visitor) -> Iterator[str]:
-    visitor.go(age=JUST_SENT)
-    visitor.press("leave")
+    _leave(visitor)
     visitor.go(path="/undo")
     yield "come back"
     visitor.press("back")
@@ -114,12 +114,11 @@ def asking_for_a_link(visitor: Visitor) -> Iterator[str]:
 
 
 def subscribing(visitor: Visitor) -> Iterator[str]:
-    visitor.go(Purpose.OPT_IN, age=JUST_SENT)
-    visitor.expect('[data-state="ask"], [data-state="done"]')
+    _land(visitor, Purpose.OPT_IN)
     yield "join"
     visitor.press("later")
     yield "not joined"
-    visitor.go(Purpose.OPT_IN, age=JUST_SENT)
+    _land(visitor, Purpose.OPT_IN)
     visitor.press("join")
     yield "joined"
 
@@ -136,7 +135,7 @@ def losing_the_way(visitor: Visitor) -> Iterator[str]:
 
 
 def failing_to_save(visitor: Visitor) -> Iterator[str]:
-    visitor.go(age=JUST_SENT)
+    _land(visitor)
     visitor.server.close_database()
     try:
         visitor.press("leave")
@@ -145,10 +144,22 @@ def failing_to_save(visitor: Visitor) -> Iterator[str]:
     yield "not saved"
 
 
+def _land(visitor: Visitor, purpose: Purpose = Purpose.UNSUBSCRIBE) -> None:
+    """Open a fresh mail's link, which asks."""
+    visitor.go(purpose, age=JUST_SENT)
+    visitor.expect('[data-state="ask"]')
+
+
+def _leave(visitor: Visitor) -> None:
+    _land(visitor)
+    visitor.press("leave")
+
+
 WALKS: list[Walk] = [
     leaving,
     arriving,
-    taking_offers,
+    taking_a_digest,
+    pausing_instead,
     coming_back,
     choosing,
     leaving_everything,
