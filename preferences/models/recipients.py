@@ -14,7 +14,7 @@ from preferences import addresses
 from preferences.links import Channel
 from preferences.models import writing
 from preferences.models.brands import Brand
-from preferences.models.ledger import Cause, State
+from preferences.models.ledger import Cause, PreferenceChange, State
 from preferences.models.topics import Frequency, Topic
 from preferences.models.writing import UNCHANGED, Restored, Setting, Step, turn_of
 from preferences.prepared import fetch_all
@@ -294,18 +294,35 @@ class Recipient(models.Model):
         )
 
     def _end_opt_in(self, step: Step, topic_id: int) -> list[int | None]:
-        """Take an opt-in back by `step`, and with it that a suppression gave way to it, unless anything has been said
-        about everything since."""
+        """Take an opt-in back by `step`, and with it that a suppression gave way to it."""
         ended = writing.write(step)
-        lifting = self.changes.filter(topic=None).order_by("-id").first()
-        if ended is None or lifting is None or not (reason := lifting.replaced.get("suppression")):
+        lifting = self._lifting_for(topic_id) if ended else None
+        if ended is None or lifting is None:
             return [ended]
-        rows = self.changes.filter(id__gt=lifting.id, evidence__visit=lifting.evidence.get("visit", -1))
-        if lifting.state == State.OUT or not rows.filter(topic_id=topic_id, state=State.IN).exists():
-            return [ended]
-        before = self.changes.get(id=lifting.replaced["change"]).replaced.get("ended", [])
-        others = rows.filter(state=State.OUT).values_list("id", flat=True)
-        return [ended, writing.suppress(self._step(step.cause), reason, [*before, *others, ended])]
+        suppressing = self.changes.filter(id=lifting.replaced["change"]).first()
+        before = suppressing.replaced.get("ended", []) if suppressing else []
+        own = [ended] if self.changes.filter(id__in=before, topic_id=topic_id).exists() else []
+        others = self.changes.filter(id__gt=lifting.id, state=State.OUT, evidence__visit=lifting.evidence["visit"])
+        steps = [self._restoring(row, step.cause) for row in others.exclude(topic_id=topic_id)]
+        reason = lifting.replaced["suppression"]
+        return [ended, *map(writing.write, steps), writing.suppress(self._step(step.cause), reason, [*before, *own])]
+
+    def _lifting_for(self, topic_id: int) -> PreferenceChange | None:
+        """The end of the suppression that gave way to an opt-in, if that is the last word about everything."""
+        row = self.changes.filter(topic=None).order_by("-id").first()
+        if row is None or row.state == State.OUT or not row.replaced.get("suppression") or "visit" not in row.evidence:
+            return None
+        opt_ins = self.changes.filter(id__gt=row.id, topic_id=topic_id, state=State.IN)
+        return row if opt_ins.filter(evidence__visit=row.evidence["visit"]).exists() else None
+
+    def _restoring(self, row: PreferenceChange, cause: Cause) -> Step:
+        """Back to what `row` replaced, if it is what holds."""
+        since = row.replaced.get("since")
+        restored = Restored(
+            State(row.replaced.get("previous") or State.DEFAULT), datetime.fromisoformat(since) if since else None
+        )
+        step = self._step(cause, row.topic_id, State(row.replaced["state"]))
+        return replace(step, replacing=row.id, restoring=restored)
 
     def _step(self, cause: Cause, topic_id: int | None = None, state: State | None = None) -> Step:
         return Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, state)
