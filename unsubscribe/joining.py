@@ -44,14 +44,13 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit.take(nonce)
     facts, verdict = visit.judge(PageFacts.from_json(report.get("page")))
     may_join = nonce is not None and verdict.has("trusted_input") and may_commit(Policy.STRICT, facts, verdict)
-    if may_join:
-        _opt_in(visit, Source.ARRIVAL, verdict, is_provisional=True)
-    standing = visit.standing() if nonce else None
-    is_done = standing is not None and standing.is_in_for_visitor
+    has_joined = may_join and _opt_in(visit, Source.ARRIVAL, verdict, is_provisional=True).has_changed
+    standing = visit.standing()
+    is_done = has_joined or (nonce is not None and standing.is_in_for_visitor)
     visit.record(Kind.JOIN_ARRIVE, "joined" if is_done else "ask", verdict, facts)
-    if standing and is_done:
-        after = "after" if _is_own(visit, standing) else "around"
-        template = f"unsubscribe/join/{after}.html"
+    if is_done:
+        below = "after" if has_joined or _is_own(visit, standing) else "around"
+        template = f"unsubscribe/join/{below}.html"
         body = pages.done(door, token, _undo_pass(visit), visit.link, visit.language, template)
         return HttpResponse(body, content_type="application/json")
     # The page view was forged, is too old or used, or the person has left since: what is left is the button.

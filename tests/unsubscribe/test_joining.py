@@ -13,7 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from engagement.models import Interaction
 from engagement.recorder import recorder
-from preferences.models import PreferenceChange, Source, Suppression
+from preferences.links import Channel, Claims, Purpose, seal
+from preferences.models import PreferenceChange, Recipient, Source, Suppression
 from preferences.models.recipients import SuppressionReason
 from tests.makers import make_cause, make_topic
 from tests.unsubscribe.makers import HOUR, PERSON, Mail, arrive, make_mail, nonce_of
@@ -403,6 +404,23 @@ def test_a_link_subscribes_to_its_own_topic_alone(client: Client) -> None:
     offers = make_topic(mail.brand, "offers", is_default_in=False)
     press(client, mail.token("opt_in", topic="offers"))
     assert mail.alice.receives([mail.topic, offers]) == {mail.topic.id: False, offers.id: True}
+
+
+def test_a_topic_that_nobody_has_heard_of_yet_can_be_joined(client: Client) -> None:
+    mail = make_offer()
+    answer = ask(client, mail.token("opt_in", topic="fresh"))
+    assert answer["answer"] == "done"
+    assert "/undo" in answer["after"]
+    assert mail.changes() == [("in", "arrival")]
+
+
+def test_a_link_in_a_text_message_subscribes_the_phone(client: Client) -> None:
+    mail = make_offer()
+    claims = Claims(Purpose.OPT_IN, Channel.SMS, mail.sent_at, "news", "", "+14155550123")
+    press(client, seal(mail.key, claims))
+    phone = Recipient.at(mail.brand.id, Channel.SMS, "+14155550123")
+    assert phone.receives([mail.topic]) == {mail.topic.id: True}
+    assert not receives(mail)
 
 
 def test_nobodys_address_is_written_down_anywhere_but_with_them(client: Client) -> None:
