@@ -82,9 +82,10 @@ def _small(text: str) -> str:
 def _present(topic: TopicNow) -> str:
     if topic.effective == "suppressed":
         return "not sent, because of the suppression."
-    words = "subscribed, but paused" if topic.effective == "paused" else topic.effective
+    words = "subscribed" if topic.effective == "paused" else topic.effective
     setting = f", {Frequency(topic.frequency).label}" if topic.frequency in Frequency.values else ""
-    pause = f", nothing before {topic.paused_until}" if topic.paused_until else ""
+    pause = ", paused" if topic.effective == "paused" else ""
+    pause += f", nothing before {topic.paused_until}" if topic.paused_until else ""
     required = ", required by contract" if topic.required else ""
     if topic.state == State.DEFAULT:
         return f"{words}{setting}{pause}{required}, the topic's default: nothing else was chosen."

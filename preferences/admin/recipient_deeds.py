@@ -136,8 +136,8 @@ def _go_on(recipient: Recipient, back_url: str) -> Deed:
 def _suppress(recipient: Recipient, back_url: str) -> Deed:
     question = Question(
         "Suppress this address",
-        f"{recipient.brand} will never send to {recipient.address} again, whatever the topics say, also those that "
-        "are added later, and what a contract requires.",
+        f"{recipient.brand} will never send to {recipient.address} again: nothing of any topic, also of those that are "
+        "added later, and not what a contract requires either.",
         "Suppress",
         back_url,
         is_grave=True,

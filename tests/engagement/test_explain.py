@@ -119,7 +119,7 @@ def test_pauses_and_frequencies_are_told(alice: Recipient, news: Topic) -> None:
     assert topic_now() == ("in", "paused", False)
     [topic] = story()["topics"]
     assert (topic["frequency"], topic["paused_until"], topic["required"]) == ("weekly", until.isoformat(), False)
-    assert f", weekly digest, nothing before {until}." in told()
+    assert f", weekly digest, paused, nothing before {until}." in told()
     assert "demo/news: Joined News; wants News weekly; paused News until" in told()
 
 
