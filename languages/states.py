@@ -123,6 +123,20 @@ def subscribing(visitor: Visitor) -> Iterator[str]:
     yield "joined"
 
 
+def reading_data(visitor: Visitor) -> Iterator[str]:
+    visitor.go(Purpose.PREFERENCES)
+    visitor.press("", ".data form")
+    yield "data asked for"
+    visitor.go(Purpose.ACCESS, age=JUST_SENT)
+    yield "data"
+    visitor.press("ask")
+    yield "erase"
+    visitor.press("erase")
+    yield "erased"
+    visitor.go(Purpose.ACCESS, age=30 * 86_400)
+    yield "data link expired"
+
+
 def losing_the_way(visitor: Visitor) -> Iterator[str]:
     visitor.go(Purpose.HIDDEN)
     yield "hidden link"
@@ -166,6 +180,7 @@ WALKS: list[Walk] = [
     pressing_as_a_program,
     asking_for_a_link,
     subscribing,
+    reading_data,
     losing_the_way,
     failing_to_save,
 ]
