@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
-from django.urls import URLPattern
+from django.urls import URLPattern, get_resolver
 
 from preferences.models import Brand
 from tests.tenants import Tenant
@@ -60,6 +59,8 @@ ARGUMENTS: dict[str, Any] = {
     "verb": lambda model, tenant: VERBS,
     "content_type_id": lambda model, tenant: [ContentType.objects.get_for_model(Brand).pk],
     "app_label": lambda model, tenant: ["preferences", "engagement", "unsubscribe", "auth"],
+    "screen": lambda model, tenant: ["light", "phone"],
+    "page": lambda model, tenant: ["landing", "done", "preferences"],
     "url": lambda model, tenant: ["nowhere", f"preferences/brand/{tenant.brand_id}"],
 }
 
@@ -73,7 +74,10 @@ def walk(patterns: list[Any], before: str = "") -> Iterator[Place]:
             yield from walk(pattern.url_patterns, route)
 
 
-PLACES = list(walk(admin.site.get_urls()))
+ROOT = "admin/"
+PLACES = [
+    Place(place.route.removeprefix(ROOT)) for place in walk(get_resolver().url_patterns) if place.route.startswith(ROOT)
+]
 
 
 def groups() -> dict[str, list[Place]]:
@@ -107,6 +111,10 @@ def queries(place: Place, tenant: Tenant) -> Iterator[dict[str, Any]]:
             yield {name: value}
     yield {"_popup": "1", "_to_field": "id", "brand__id__exact": tenant.brand_id}
     yield {**named, "_changelist_filters": f"brand__id__exact={tenant.brand_id}"}
+    if place.route.endswith("/leaving/"):
+        for table in ("outcomes", "topics", "doors", "time", "comebacks", "reasons", "comments"):
+            yield {"csv": table, "period": "90"}
+            yield {"csv": table, "brand": tenant.brand_id, "topic": tenant.topic_id}
     if place.route == "autocomplete/":
         for model, field in (
             ("topic", "brand"),
