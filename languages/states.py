@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from playwright.sync_api import Route
+
 from languages.world import JUST_SENT, Visitor
 from preferences.links import Purpose
 
@@ -37,10 +39,13 @@ def arriving(visitor: Visitor) -> Iterator[str]:
     visitor.go()
     visitor.expect('[data-state="done"]')
     yield "arrived"
-    visitor.page.route(_CALL, lambda route: None)
+    held: list[Route] = []
+    visitor.page.route(_CALL, lambda route: held.append(route))
     visitor.go()
     visitor.expect('[data-state="waiting"]')
     yield "waiting"
+    for route in held:
+        route.abort()
 
 
 def taking_a_digest(visitor: Visitor) -> Iterator[str]:
