@@ -49,6 +49,10 @@ def test_nothing_is_wrong_in_a_catalogue(language: str) -> None:
     assert wrong_in(language, MESSAGES) == []
 
 
+def test_every_language_has_a_catalogue() -> None:
+    assert [code for code in CODES if not po_path(code).with_suffix(".mo").exists()] == []
+
+
 def test_no_catalogue_is_of_an_unknown_language() -> None:
     folders = {path.name for path in LOCALE.iterdir()} if LOCALE.exists() else set()
     assert folders <= {to_locale(code) for code in CODES}
