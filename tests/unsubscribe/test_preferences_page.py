@@ -624,6 +624,22 @@ def test_repeated_fields_count_once_and_the_last_one_holds(desk: Desk) -> None:
     assert [row.topic_id for row in PreferenceChange.objects.all()] == [None]
 
 
+def test_a_form_of_a_hundred_topics_on_two_channels_fits(desk: Desk) -> None:
+    make_companion(desk)
+    frequencies = ["every", "weekly"]
+    for number in range(98):
+        make_topic(desk.mail.brand, f"{number}-{'x' * 50}", frequencies=frequencies)
+    form = desk.form()
+    for one in form.fields:
+        if one[0].startswith("pause-"):
+            one[1] = "day"
+        elif one[0].startswith("until-"):
+            one[1] = in_days(30).isoformat()
+    page = desk.save(form)
+    assert "Everything is paused until" in page.status()
+    assert Subscription.objects.filter(paused_until=in_days(30)).count() == 200
+
+
 def test_a_form_larger_than_any_page_of_ours_is_refused_whole(desk: Desk) -> None:
     response = desk.client.post(desk.path, "save=&on=" + "x" * 20_000, content_type="application/x-www-form-urlencoded")
     assert response.status_code == 413
