@@ -62,7 +62,7 @@ CROSS JOIN LATERAL (SELECT CASE
           AND paused_until IS NOT NULL AND paused_until IS DISTINCT FROM (replaced ->> 'paused_until')::date
     ) THEN 'paused' ELSE 'fewer' END) AS came (outcome)
 WHERE is_part IS NULL
-  AND (before.is_out IS NOT TRUE OR topic.is_required AND before.suppression IN ('everything', 'erased'))
+  AND (before.is_out IS NOT TRUE OR topic.is_required AND before.suppression = 'everything')
 GROUP BY GROUPING SETS ((moved.brand_id, topic_id, moved.source, outcome, piece), ())
 """
 

@@ -235,7 +235,7 @@ _BY_SOURCE = """
 SELECT source, count(topic_id), count(DISTINCT recipient_id)
 FROM preferences_preferencechange
 WHERE changed_at >= %(start)s AND changed_at < %(end)s
-  AND CASE WHEN source IN ('undo', 'reinstatement') THEN state <> 'out'
+  AND CASE WHEN source IN ('undo', 'reinstatement') THEN state <> 'out' AND replaced ->> 'state' = 'out'
            ELSE state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out' END
   AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
 GROUP BY source

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from engagement.detection import Value, Verdict
 from engagement.models import Kind
+from engagement.visitors import truncated
 from preferences import pages
 from preferences.leaving import after_leaving
 from preferences.links import Channel
@@ -92,7 +93,8 @@ class Centre:
         earlier = self._own_changes()
         board = self._board(earlier)
         touched = {(row.channel, row.topic_id) for row in earlier if row.topic_id is not None}
-        wishes = Reading(board, language, touched, is_by_hand=not is_machine).wishes(form)
+        with translation.override(language):
+            wishes = Reading(board, language, touched, is_by_hand=not is_machine).wishes(form)
         if wishes.errors:
             self.visit.record(Kind.PREFERENCES_SAVE, "wrong")
             return self._show(board, replace(self._view(self.number), form=form, errors=wishes.errors))
@@ -125,7 +127,7 @@ class Centre:
                 continue
             for offer, _ in coming:
                 own[offer.id] = replace(own[offer.id], is_in=None)
-            network = self.visit.sighting.address
+            network = truncated(self.visit.sighting.address)
             ids = [offer.id for offer, _ in coming]
             is_asked = confirmations.ask_to_confirm(recipient, ids, self.visit.language.code, network)
             with translation.override(self.visit.language.code):

@@ -142,6 +142,7 @@ class Visit:
         evidence: dict[str, Any] = {
             "visit": self.number,
             "at": self.at,
+            "language": self.language.code,
             "link": f"{self.link.claims.purpose} {self.link.claims.topic}",
             "send_age": send_age(self.link.claims.sent_at, self.at),
             "network": truncated(self.sighting.address),

@@ -84,7 +84,7 @@ class SuppressionReason(models.TextChoices):
 
 
 # What a person who leaves everything means is a brand's mails of its own accord, not what a contract requires.
-SPARING_REQUIRED = frozenset({SuppressionReason.EVERYTHING, SuppressionReason.ERASED})
+SPARING_REQUIRED = frozenset({SuppressionReason.EVERYTHING})
 
 
 @dataclass(frozen=True, slots=True)

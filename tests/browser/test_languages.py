@@ -40,16 +40,7 @@ def names(walks: list[Walk]) -> list[str]:
     return [walk.__name__.replace("_", " ") for walk in walks]
 
 
-# The server says what is wrong with the day of a pause in English to everybody: unsubscribe/centre.py reads the form
-# before it takes up the visitor's language.
-_ENGLISH_DAY = pytest.mark.xfail(reason="the fault of a pause's day is not said in the language")
-
-
-@pytest.mark.parametrize(
-    "walk",
-    [pytest.param(walk, marks=_ENGLISH_DAY) if walk is choosing else walk for walk in WALKS],
-    ids=names(WALKS),
-)
+@pytest.mark.parametrize("walk", WALKS, ids=names(WALKS))
 def test_every_page_is_translated_and_fits_a_small_screen(
     peoples_chromium: Browser, pseudo_server: Farewell, walk: Walk
 ) -> None:

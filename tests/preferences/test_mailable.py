@@ -172,3 +172,9 @@ def test_a_required_topic_ends_by_its_own_link(alice: Recipient, news: Topic) ->
 def test_how_often_stands_in_the_last_column(alice: Recipient, news: Topic) -> None:
     alice.choose({news.id: Wish(is_in=True, frequency="weekly")}, make_cause())
     assert ask().rows == [["alice@example.org", "yes", "subscribed", "weekly"]]
+
+
+def test_whoever_was_erased_gets_not_even_what_a_contract_requires(alice: Recipient, news: Topic) -> None:
+    Topic.objects.update(is_required=True)
+    alice.suppress(SuppressionReason.ERASED, make_cause(Source.ERASURE))
+    assert answer() == ("no", "suppressed_erased")

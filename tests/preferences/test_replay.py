@@ -32,6 +32,7 @@ from preferences.replay import Present, differing, replay, stored
 from tests.commands import run
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 from unsubscribe.refuting import claims_of
+from unsubscribe.settling import restore
 
 pytestmark = pytest.mark.django_db
 _visits = count(1)
@@ -67,7 +68,7 @@ class Story:
         """Put back what is provisional now, as settling does when all who made it were robots."""
         row = Subscription.objects.filter(recipient_id=self.alice.id, topic=topic, channel=self.alice.channel).first()
         if row and (claims := claims_of(row.change_id)):
-            self.alice.reinstate(row.change_id, topic.id, make_cause(Source.REINSTATEMENT), claims[-1].restored)
+            restore(row.change_id, claims, make_cause(Source.REINSTATEMENT))
 
     def present(self) -> list[Present]:
         return [stored(recipient.id) for recipient in self.person.recipients]
