@@ -40,12 +40,15 @@ _SECONDS_BETWEEN_TRIES = 300
 
 @require_POST
 def ask_for_data(request: HttpRequest, door: str, token: str) -> HttpResponse:
-    """Send a link to the data, to the person's own address and nowhere else: whoever has a forwarded mail sees none."""
+    """Send a link to the data, to the person's own address and nowhere else: whoever has a forwarded mail sees none. A
+    form sent blindly sends nothing."""
     link = directory.open(token, PURPOSES.get(door, Purpose.ACCESS))
     language = language_for(request, link.brand.language)
     address = _mail_address(link)
     if not address:
         return _page("by_phone", link, language, token, here=_page_before(door, token))
+    if read_form(request).get("choice") != "data":
+        return _page("ask", link, language, token, here=_page_before(door, token), ask_url=f"/{door}/{token}/data")
     asked = seal_fields(brand=link.brand.id, address=address, language=language.code)
     with transaction.atomic():
         if limits.may_send(Purpose.ACCESS, Channel.EMAIL, address, truncated(client_address(request))):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,14 +11,6 @@ from django.utils.safestring import SafeString
 
 from engagement.models import Mailing, RecordingGap
 from preferences.admin.lists import FarewellAdmin, LookOnlyAdmin
-
-
-class DeliveredForm(forms.ModelForm[Mailing]):
-    """A row of the list; its field has no label but the column's head, which a screen reader does not connect."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["delivered_count"].widget.attrs["aria-label"] = f"Delivered of {self.instance}"
 
 
 @admin.register(Mailing)
@@ -38,9 +27,6 @@ class MailingAdmin(FarewellAdmin[Mailing]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
-
-    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm[Mailing]]:
-        return super().get_changelist_form(request, form=DeliveredForm, **kwargs)
 
     @admin.display(description="robots")
     def prevented(self, mailing: Mailing) -> SafeString:

@@ -6,6 +6,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from django import forms
 from django.contrib import admin
 from django.core import checks
 from django.core.paginator import Paginator
@@ -54,6 +55,16 @@ class CappedPaginator(Paginator[Any]):
         return self._seen_count > self.CAP
 
 
+class LabelledForm(forms.ModelForm[Any]):
+    """A row of an editable list; its fields have no label but their column's head, which a screen reader does not
+    connect."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{capfirst(field.label)} of {self.instance}"
+
+
 class FarewellAdmin[M: Model](OwnBrands, TypedAdmin[M]):
     """A list with `list_title` or its plural as title, and `empty_text`: what will appear in it, and how."""
 
@@ -62,6 +73,9 @@ class FarewellAdmin[M: Model](OwnBrands, TypedAdmin[M]):
     actions = None
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm[M]]:
+        return super().get_changelist_form(request, **{"form": LabelledForm, **kwargs})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         title = self.list_title or capfirst(str(self.opts.verbose_name_plural))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from preferences.admin.lists import TypedInline
 from preferences.models import (
@@ -27,6 +28,13 @@ class TextInline[C: Model, P: Model](TypedInline[C, P]):
     extra = 1
     verbose_name = "language"
     verbose_name_plural = "In other languages"
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        """A table's head names its columns, which screen readers do not connect with the fields."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = capfirst(field.label or db_field.name)
+        return field
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._may(request, "view") or self._may(request, "change")

@@ -16,9 +16,6 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 EXCUSED = {
     # The question marks that its script puts beside the boxes of a choice of many have a label but no role.
     "aria-prohibited-attr": [".selector .help-tooltip"],
-    # It names the fields of an inline table and of an editable list by their column's head alone.
-    "label": [".tabular.inline-related td > input", "#result_list td > input"],
-    "select-name": [".tabular.inline-related td > select"],
 }
 IN_FULL = {
     "runOnly": WCAG,

@@ -100,7 +100,7 @@ def test_seeing_keeping_and_erasing_ones_data(
 ) -> None:
     alice, page = new_address(), context.new_page()
     farewell.manage("shell", "--verbosity", "0", "-c", _LEAVE.format(address=alice))
-    asked = context.request.post(f"{farewell.link(alice, Purpose.PREFERENCES)}/data")
+    asked = context.request.post(f"{farewell.link(alice, Purpose.PREFERENCES)}/data", form={"choice": "data"})
     assert alice not in asked.text()
     page.goto(link_in(letters(alice), "d"))
     expect(page.locator("main")).to_contain_text(alice)

@@ -16,7 +16,7 @@ from tests.browser.programs import FORM, request
 from tests.browser.serving import Farewell, new_address, wait_until
 
 JUST_SENT = 5
-MAX_TRANSFER_BYTES = 18_000
+MAX_TRANSFER_BYTES = 20_000
 
 
 @pytest.fixture

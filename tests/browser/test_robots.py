@@ -26,12 +26,20 @@ JUST_SENT, TWENTY_MINUTES = 5, 1200
 AGES = pytest.mark.parametrize("age", [JUST_SENT, TWENTY_MINUTES, HOUR], ids=["5 s", "20 min", "1 h"])
 
 
+PURPOSE_OF = PURPOSES | {"d": Purpose.ACCESS}
+NO_PAGES = ("/arrive", "/confirm", "/undo", "/offer", "/why", "/data", "/erase", "/json")
+
+
 def every_door(server: Farewell, address: str) -> list[str]:
     """A URL for each entry of the URLconf, so that a door added later is knocked at too."""
     doors = []
     for pattern in urlpatterns:
-        token = server.token(address, PURPOSES[pattern.default_args["door"]])
-        doors.append(server.url + reverse(f"unsubscribe:{pattern.name}", args=[token]))
+        letter = str(pattern.pattern)[0]
+        if letter == "b":  # a brand's files are no door
+            continue
+        token = server.token(address, PURPOSE_OF[letter]) if letter in PURPOSE_OF else "demo"
+        takes_token = "<" in str(pattern.pattern)
+        doors.append(server.url + reverse(f"unsubscribe:{pattern.name}", args=[token] if takes_token else []))
     return doors
 
 
@@ -57,7 +65,7 @@ def test_a_browser_without_javascript_changes_nothing_by_looking(
     with robots_chromium.new_context(java_script_enabled=False, extra_http_headers=network) as context:
         page = context.new_page()
         for door in every_door(server, alice):
-            if not door.endswith(("/arrive", "/confirm", "/undo")):  # no pages
+            if not door.endswith(NO_PAGES):
                 page.goto(door)
     story = explain(alice, "visit", "header_visit", "prefs_visit", "hidden_visit")
     assert story.changes == []
@@ -245,7 +253,7 @@ def test_a_script_that_submits_every_form_changes_nothing(
     link = server.link(alice, purpose)
     page.goto(link)
     count = page.evaluate("document.forms.length")
-    assert count == (2 if purpose is Purpose.UNSUBSCRIBE else 1)
+    assert count == (1 if purpose is Purpose.UNSUBSCRIBE else 2)
     for index in range(count):
         page.goto(link)
         with page.expect_navigation():

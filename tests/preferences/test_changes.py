@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from preferences.feed import Cursor, Feed
 from preferences.links import Channel
-from preferences.models import Brand, PreferenceChange, Source, Topic
+from preferences.models import Brand, Cause, Outcome, PreferenceChange, Source, Topic
 from preferences.models.recipients import SuppressionReason
 from tests.commands import STARTED_AS, run, start
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
@@ -154,7 +154,8 @@ def write_at_random(topic: Topic, chance: random.Random, most_at_once: int) -> N
         with held_open():
             for number in numbers:
                 alice = make_recipient(topic.brand, f"person{number}@example.org")
-                chance.choice([alice.opt_out, alice.opt_in])(topic.id, make_cause())
+                verbs: list[Callable[[int, Cause], Outcome]] = [alice.opt_out, alice.opt_in]
+                chance.choice(verbs)(topic.id, make_cause())
             transaction.set_rollback(chance.random() < 0.2)
     connection.close()
 

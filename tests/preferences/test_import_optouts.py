@@ -13,7 +13,17 @@ from django.db import connection
 from django.utils import timezone
 
 from preferences import bulk
-from preferences.models import Brand, PreferenceChange, Recipient, Source, Subscription, Suppression, Topic
+from preferences.models import (
+    Brand,
+    Cause,
+    Outcome,
+    PreferenceChange,
+    Recipient,
+    Source,
+    Subscription,
+    Suppression,
+    Topic,
+)
 from preferences.models.recipients import SuppressionReason
 from tests.commands import Result, run
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
@@ -336,7 +346,8 @@ def _click(brand: Brand, news: Topic, people: list[str], seed: int) -> None:
     for _ in range(120):
         person = make_recipient(brand, chance.choice(people))
         settles_at = chance.choice([None, _later(1)])
-        verb = chance.choice([person.opt_out, person.opt_out, person.opt_in, person.undo_opt_out])
+        verbs: list[Callable[[int, Cause], Outcome]] = [person.opt_out, person.opt_in, person.undo_opt_out]
+        verb = chance.choices(verbs, [2, 1, 1])[0]
         verb(news.id, make_cause(settles_at=settles_at if verb == person.opt_out else None))
     connection.close()
 

@@ -58,7 +58,7 @@ def tell_story() -> Story:
     client.get(f"/h/{story.token('hidden')}")
     story.post(f"/o/{story.token('one_click')}", **{"List-Unsubscribe": "One-Click"})
     client.get(f"/p/{preferences}")
-    story.post(f"/p/{preferences}/data")
+    story.post(f"/p/{preferences}/data", choice="data")
     story.post("/a/demo", address=ALICE)
     recorder.flush()
     _say_what_no_door_says(story)

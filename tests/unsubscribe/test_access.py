@@ -64,7 +64,7 @@ def download(story: Story) -> dict[str, Any]:
 
 def test_the_button_sends_a_link_to_the_persons_own_address(client: Client, mail_server: MailServer) -> None:
     mail = make_mail()
-    response = client.post(f"/p/{mail.token('preferences')}/data")
+    response = client.post(f"/p/{mail.token('preferences')}/data", "choice=data", content_type=FORM)
     assert "a•••@e•••.org" in response.content.decode()
     assert "alice@" not in response.content.decode()
     assert "alice" not in str(DBTaskResult.objects.get().args_kwargs)
@@ -82,14 +82,24 @@ def test_the_button_sends_a_link_to_the_persons_own_address(client: Client, mail
     ("door", "purpose"), [("u", "unsubscribe"), ("o", "one_click"), ("j", "opt_in"), ("d", "access")]
 )
 def test_other_links_lead_to_it_too(client: Client, door: str, purpose: str) -> None:
-    client.post(f"/{door}/{make_mail().token(purpose)}/data")
+    client.post(f"/{door}/{make_mail().token(purpose)}/data", "choice=data", content_type=FORM)
     assert LinkRequest.objects.get().purpose == "access"
 
 
 def test_asking_again_is_answered_alike_and_sends_nothing(client: Client) -> None:
     url = f"/p/{make_mail().token('preferences')}/data"
-    assert client.post(url).content == client.post(url).content
+    first, second = (client.post(url, "choice=data", content_type=FORM) for _ in range(2))
+    assert first.content == second.content
     assert DBTaskResult.objects.count() == 1
+
+
+@pytest.mark.parametrize("fields", ["", "choice=keep", "choice="])
+def test_a_form_sent_blindly_sends_nothing_and_asks(client: Client, fields: str) -> None:
+    url = f"/p/{make_mail().token('preferences')}/data"
+    page = client.post(url, fields, content_type=FORM).content.decode()
+    assert page.index('value="keep"') < page.index('value="data"')
+    assert not DBTaskResult.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_a_phone_has_its_data_sent_to_the_address_beside_it(client: Client, mail_server: MailServer) -> None:
@@ -97,7 +107,7 @@ def test_a_phone_has_its_data_sent_to_the_address_beside_it(client: Client, mail
     LinkRequest.objects.all().delete()
     DBTaskResult.objects.all().delete()
     token = seal(story.mail.key, Claims(Purpose.PREFERENCES, Channel.SMS, story.mail.sent_at, "", "", PHONE))
-    assert "a•••@e•••.org" in client.post(f"/p/{token}/data").content.decode()
+    assert "a•••@e•••.org" in client.post(f"/p/{token}/data", "choice=data", content_type=FORM).content.decode()
     work()
     assert [mail["To"] for mail in mail_server.mails] == [ALICE]
 

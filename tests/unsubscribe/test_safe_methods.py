@@ -14,7 +14,14 @@ from preferences.models import PreferenceChange, Recipient, Subscription, Suppre
 from tests.makers import make_cause
 from tests.unsubscribe.makers import make_mail
 
-PURPOSE_OF_DOOR = {"u": "unsubscribe", "o": "one_click", "p": "preferences", "h": "hidden", "j": "opt_in", "d": "access"}
+PURPOSE_OF_DOOR = {
+    "u": "unsubscribe",
+    "o": "one_click",
+    "p": "preferences",
+    "h": "hidden",
+    "j": "opt_in",
+    "d": "access",
+}
 
 
 def routes(patterns: list[URLPattern | URLResolver] | None = None, prefix: str = "") -> Iterator[str]:
