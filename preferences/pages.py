@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.http import HttpResponse
 from django.utils import translation
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 
 from preferences.languages import Language, spoken_date
 from preferences.looks import Look
@@ -23,7 +23,7 @@ _SPANS = {
     "14d": gettext_lazy("2 weeks"),
     "1m": gettext_lazy("1 month"),
     "3m": gettext_lazy("3 months"),
-    "day": gettext_lazy("Until a day that I choose"),
+    "day": gettext_lazy("Another day"),
 }
 
 
@@ -159,7 +159,7 @@ class _Shaping:
         first, last = pause_limits()
         chosen = self.form.text("pause", key) if self.form else ""
         labels: dict[str, str | Promise] = {
-            "": gettext("Paused until %(date)s") % {"date": until},
+            "": until,
             "off": gettext_lazy("Go on now"),
         }
         choices: dict[str, str | Promise] = {**(labels if until else {"": gettext_lazy("No pause")}), **_SPANS}

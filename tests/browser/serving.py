@@ -133,9 +133,16 @@ class Farewell:
             self.kill()
         _drop_database(self.database)
 
-    def token(self, address: str, purpose: Purpose = Purpose.UNSUBSCRIBE, age: int = HOUR, topic: str = "news") -> str:
+    def token(
+        self,
+        address: str,
+        purpose: Purpose = Purpose.UNSUBSCRIBE,
+        age: int = HOUR,
+        topic: str = "news",
+        mailing: str = "2026-11",
+    ) -> str:
         """Seal a link as a sender does, for a mail sent `age` seconds ago."""
-        claims = Claims(purpose, Channel.EMAIL, int(time.time()) - age, topic, "2026-11", address)
+        claims = Claims(purpose, Channel.EMAIL, int(time.time()) - age, topic, mailing, address)
         return seal(template().key, claims)
 
     def link(self, address: str, purpose: Purpose = Purpose.UNSUBSCRIBE, age: int = HOUR) -> str:

@@ -28,6 +28,17 @@ SETTLED = "() => Promise.all(document.getAnimations().map(animation => animation
 
 
 @pytest.fixture(scope="module")
+def server() -> Iterator[Farewell]:
+    """One of its own, whose lists are no longer than the seed makes them."""
+    farewell = Farewell()
+    try:
+        farewell.start()
+        yield farewell
+    finally:
+        farewell.close()
+
+
+@pytest.fixture(scope="module")
 def ids(server: Farewell) -> dict[str, str]:
     return seed(server)
 

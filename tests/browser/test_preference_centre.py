@@ -151,7 +151,7 @@ def test_one_topic_is_paused_and_goes_on(page: Page) -> None:
 def test_a_day_of_ones_own_is_asked_for_once_it_is_chosen(page: Page) -> None:
     day = page.locator("#pause").get_by_label("Until", exact=True)
     expect(day).to_be_hidden()
-    pause(page, "everything", "Until a day that I choose")
+    pause(page, "everything", "Another day")
     expect(day).to_be_visible()
     day.fill((datetime.now(UTC) + timedelta(days=40)).date().isoformat())
     press(page, "Save")
@@ -162,7 +162,7 @@ def test_a_day_that_has_passed_is_said_at_its_field_and_all_else_is_kept(
     page: Page, alice: str, explain: Explain
 ) -> None:
     topic(page, "News").uncheck()
-    pause(page, "Offers", "Until a day that I choose")
+    pause(page, "Offers", "Another day")
     page.get_by_role("listitem").filter(has=topic(page, "Offers")).get_by_label("Until", exact=True).fill("2020-02-02")
     press(page, "Save")
     expect(page.get_by_role("alert")).to_contain_text("Nothing was saved yet.")

@@ -76,7 +76,7 @@ def test_the_brands_goodbye_waits_for_its_state(client: Client) -> None:
     mail = make_mail()
     BrandText.objects.create(brand=mail.brand, language="en", goodbye="Farewell & thanks.")
     page = client.get(f"/u/{mail.token()}").content.decode()
-    assert '<p data-say="Farewell &amp; thanks."></p>' in page
+    assert '<p class="own" lang="en" dir="auto" data-say="Farewell &amp; thanks."></p>' in page
 
 
 def test_every_page_view_has_a_nonce_of_its_own(client: Client) -> None:
