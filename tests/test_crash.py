@@ -192,7 +192,7 @@ def test_without_its_database_every_door_says_503_and_later_works_again(shared: 
         lambda: request(shared.link(alices[1]), "POST", body=ONE_CLICK, headers=FORM),
         lambda: confirm(shared, alices[2]),
         lambda: request(f"{arrived}/arrive", "POST", body=report),
-        lambda: request(shared.link(alices[4], Purpose.PREFERENCES), "POST", body="all=off", headers=FORM),
+        lambda: request(shared.link(alices[4], Purpose.PREFERENCES), "POST", body="sure=off", headers=FORM),
     ]
     assert request(shared.link(alices[0])).status == 200
     shared.close_database()
