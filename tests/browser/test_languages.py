@@ -79,8 +79,9 @@ def test_pages_run_in_the_direction_of_the_language(
 
 
 def too_long(visitor: Visitor) -> list[str]:
-    """What overflows, but for closed lists: they may show the start of what is chosen, and opened they show all."""
-    return [fault for fault in overflowing(visitor.page) if not fault.startswith("select")]
+    """What overflows; in a pseudo-language, which is longer than any, but for closed lists: opened they show all."""
+    is_pseudo = visitor.language in {PSEUDO, PSEUDO_RTL}
+    return [fault for fault in overflowing(visitor.page) if not (is_pseudo and fault.startswith("select"))]
 
 
 def left(visitor: Visitor, selector: str) -> float:
