@@ -73,15 +73,15 @@ def language_for(request: HttpRequest, fallback: str) -> Language:
     header = request.META.get("HTTP_ACCEPT_LANGUAGE", "")
     if len(header) > _MAX_HEADER:
         header = header[:_MAX_HEADER].rpartition(",")[0]
-    return Language(_wanted(header, fallback))
+    return _wanted(header, fallback)
 
 
 @lru_cache(2_048)
-def _wanted(header: str, fallback: str) -> str:
+def _wanted(header: str, fallback: str) -> Language:
     for name, weight in parse_accept_lang_header(header):
         if weight and (code := matching(name)):
-            return code
-    return matching(fallback) or settings.LANGUAGE_CODE
+            return Language(code)
+    return Language(matching(fallback) or settings.LANGUAGE_CODE)
 
 
 def matching(name: str) -> str | None:

@@ -158,22 +158,21 @@ def shown_now(offer: Offer) -> Shown:
 
 def pause_limits() -> tuple[date, date]:
     """The first and the last day until which a pause can be wished."""
-    return today() + timedelta(days=1), _months_on(12 * MAX_PAUSE_YEARS)
+    return today() + timedelta(days=1), months_after(today(), 12 * MAX_PAUSE_YEARS)
 
 
-def _months_on(count: int) -> date:
+def months_after(day: date, count: int) -> date:
     """The same day so many months later, or that month's last."""
-    now = today()
-    years, month = divmod(now.month - 1 + count, 12)
-    year = now.year + years
-    return date(year, month + 1, min(now.day, monthrange(year, month + 1)[1]))
+    years, month = divmod(day.month - 1 + count, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 _SPANS = {
     "off": lambda: NOT_PAUSED,
     "14d": lambda: today() + timedelta(days=14),
-    "1m": lambda: _months_on(1),
-    "3m": lambda: _months_on(3),
+    "1m": lambda: months_after(today(), 1),
+    "3m": lambda: months_after(today(), 3),
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.tasks import task
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from engagement.forgetting import forget
@@ -34,8 +32,6 @@ from unsubscribe.nonces import NonceKind
 
 VALID_SECONDS = 7 * 86_400
 SHOWN_VISITS = 100
-_TRIES = 3
-_SECONDS_BETWEEN_TRIES = 300
 
 
 @require_POST
@@ -105,14 +101,7 @@ def send_data_link(asked: str, attempt: int = 1) -> bool:
         return False
     context = {"url": url, "days": VALID_SECONDS // 86_400}
     mail = letters.compose(brand, fields["language"], fields["address"], "data", context)
-    try:
-        return letters.deliver(mail)
-    except letters.DeliveryError:
-        if attempt == _TRIES:
-            raise
-        later = timezone.now() + timedelta(seconds=_SECONDS_BETWEEN_TRIES * attempt)
-        send_data_link.using(run_after=later).enqueue(asked, attempt + 1)
-        return False
+    return letters.deliver_or_later(mail, send_data_link, asked, attempt)
 
 
 def _page_before(door: str, token: str) -> str:

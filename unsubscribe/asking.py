@@ -36,8 +36,6 @@ from unsubscribe import letters
 from unsubscribe.bodies import read_form
 
 REMEMBERED = timedelta(days=180)  # for which a visit to one of its links makes a brand one that knows the address
-_TRIES = 3
-_SECONDS_BETWEEN_TRIES = 300
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -123,14 +121,7 @@ def send_links(asked: str, attempt: int = 1) -> bool:
     """Send what was asked for through the form; `asked` is sealed. A mail server that is away is tried again."""
     fields = open_fields(asked)
     mail = _letter(fields["address"], fields["language"], fields["brand"], fields["host"])
-    try:
-        return mail is not None and letters.deliver(mail)
-    except letters.DeliveryError:
-        if attempt == _TRIES:
-            raise
-        later = timezone.now() + timedelta(seconds=_SECONDS_BETWEEN_TRIES * attempt)
-        send_links.using(run_after=later).enqueue(asked, attempt + 1)
-        return False
+    return mail is not None and letters.deliver_or_later(mail, send_links, asked, attempt)
 
 
 def _letter(address: str, language: str, slug: str, host: str) -> EmailMultiAlternatives | None:

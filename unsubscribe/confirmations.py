@@ -7,12 +7,10 @@ a link brings (joining.py), with the moment of asking, which the link carries as
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.tasks import task
-from django.utils import timezone
 
 from engagement.visitors import truncated
 from preferences import limits
@@ -21,9 +19,6 @@ from preferences.links import Channel, Purpose
 from preferences.models import Brand, Recipient, Topic
 from preferences.sealing import open_fields, seal_fields
 from unsubscribe import letters
-
-_TRIES = 3
-_SECONDS_BETWEEN_TRIES = 300
 
 
 def ask_to_confirm(recipient: Recipient, topic_ids: Collection[int], language: str, network: str) -> bool:
@@ -50,14 +45,7 @@ def send_confirmation(asked: str, attempt: int = 1) -> bool:
     again; raises DeliveryError the last time."""
     fields = open_fields(asked)
     mail = _letter(fields["brand"], fields["address"], fields["topics"], fields["language"])
-    try:
-        return mail is not None and letters.deliver(mail)
-    except letters.DeliveryError:
-        if attempt == _TRIES:
-            raise
-        later = timezone.now() + timedelta(seconds=_SECONDS_BETWEEN_TRIES * attempt)
-        send_confirmation.using(run_after=later).enqueue(asked, attempt + 1)
-        return False
+    return mail is not None and letters.deliver_or_later(mail, send_confirmation, asked, attempt)
 
 
 def _letter(brand_id: int, address: str, topic_ids: list[int], language: str) -> EmailMultiAlternatives | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import timedelta
 from smtplib import SMTPException
 from typing import Any
 
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, mailers
+from django.tasks import Task
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
@@ -24,6 +26,10 @@ logger = logging.getLogger(__name__)
 HEADERS = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 _BLANK_LINES = re.compile(r"\n{3,}")
+
+
+_TRIES = 3
+_SECONDS_BETWEEN_TRIES = 300
 
 
 class DeliveryError(OSError):
@@ -63,6 +69,19 @@ def deliver(mail: EmailMultiAlternatives) -> bool:
         return bool(mailers.default.send_messages([mail]))
     except (OSError, SMTPException) as error:
         raise DeliveryError(type(error).__name__) from None
+
+
+def deliver_or_later(mail: EmailMultiAlternatives, task: Task[..., bool], asked: str, attempt: int) -> bool:
+    """Send as `deliver` does; where the mail server is away, have `task` try again later with what was `asked`. Raises
+    DeliveryError the last time."""
+    try:
+        return deliver(mail)
+    except DeliveryError:
+        if attempt == _TRIES:
+            raise
+        later = timezone.now() + timedelta(seconds=_SECONDS_BETWEEN_TRIES * attempt)
+        task.using(run_after=later).enqueue(asked, attempt + 1)
+        return False
 
 
 def fresh_link(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from preferences.leaving import AfterLeaving
 from preferences.models.writing import Setting
+from preferences.wishes import months_after
 from preferences.wording import FREQUENCIES
 
 _PAUSES = {"14d": _("2 weeks"), "1m": _("1 month"), "3m": _("3 months")}
@@ -37,12 +37,5 @@ def setting_of(offer: str, after: AfterLeaving, today: date) -> Setting | None:
         return Setting(frequency=offer)
     if offer in _PAUSES and after.can_pause:
         months = _MONTHS.get(offer)
-        return Setting(paused_until=_months_after(today, months) if months else today + timedelta(weeks=2))
+        return Setting(paused_until=months_after(today, months) if months else today + timedelta(weeks=2))
     return None
-
-
-def _months_after(day: date, months: int) -> date:
-    """The same day of a later month, or its last where it is shorter."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -156,7 +156,8 @@ _LIFT = _ABOVE.format(
 _PAUSE = _ABOVE.format(
     reason="held.reason",
     until="%(until)s::date",
-    differs="held.until IS DISTINCT FROM %(until)s::date",
+    # Whoever was erased gets nothing as it is; a pause of theirs would store them again.
+    differs="held.until IS DISTINCT FROM %(until)s::date AND held.reason IS DISTINCT FROM 'erased'",
     replaced="pause_change",
     present="""present AS (
     INSERT INTO preferences_pause (recipient_id, until, change_id) SELECT %(recipient)s, %(until)s, id FROM change

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
@@ -245,3 +245,10 @@ def test_a_form_of_another_kind_is_no_wish(client: Client) -> None:
     client.post(f"/d/{mail.token('access')}/erase", b"\xff", content_type=FORM)
     client.post(f"/d/{mail.token('access')}/erase", {"choice": "erase"})
     assert not Recipient.objects.exists()
+
+
+def test_a_pause_of_someone_erased_stores_them_no_more() -> None:
+    story = tell_story()
+    forget(story.alice)
+    assert not story.alice.pause(date.max, make_cause()).has_changed
+    assert Recipient.objects.get(id=story.alice.id).address == ""
