@@ -113,13 +113,16 @@ SELECT count(*) FROM change
 """
 _SUPPRESSED = """, change AS (
     INSERT INTO preferences_preferencechange
-        (changed_at, brand_id, recipient_id, channel, state, suppression, paused_until, source, reason, evidence,
-         mailing, actor, replaced)
-    SELECT clock_timestamp(), %(brand)s, id, %(channel)s, 'out', 'import', pause.until, %(source)s, reason, evidence,
-           '', %(actor)s,
+        (changed_at, brand_id, recipient_id, channel, state, suppression, paused_until, is_untracked, source, reason,
+         evidence, mailing, actor, replaced)
+    SELECT clock_timestamp(), %(brand)s, wanted.id, %(channel)s, 'out', 'import', pause.until,
+           coalesce(recipient.is_untracked, false), %(source)s, reason, evidence, '', %(actor)s,
            jsonb_build_object('state', CASE WHEN why IS NULL THEN 'default' ELSE 'out' END, 'suppression', why,
-                              'change', wanted.change_id, 'paused_until', pause.until)
-    FROM wanted LEFT JOIN preferences_pause AS pause ON pause.recipient_id = wanted.id
+                              'change', wanted.change_id, 'paused_until', pause.until,
+                              'is_untracked', coalesce(recipient.is_untracked, false))
+    FROM wanted
+    LEFT JOIN preferences_pause AS pause ON pause.recipient_id = wanted.id
+    LEFT JOIN preferences_recipient AS recipient ON recipient.id = wanted.id
     RETURNING id, recipient_id, changed_at
 ), present AS (
     INSERT INTO preferences_suppression (recipient_id, reason, created_at, change_id)

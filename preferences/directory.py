@@ -55,6 +55,7 @@ class BrandEntry:
     sends_notice: bool
     is_double_opt_in: bool
     asks_why: bool
+    tracks: bool
     language: str
     link_base: str
     looks: dict[str, Look]
@@ -246,6 +247,7 @@ def _entry(brand: Brand, files: list[BrandFile]) -> BrandEntry:
         sends_notice=brand.sends_notice,
         is_double_opt_in=brand.is_double_opt_in,
         asks_why=brand.asks_why,
+        tracks=brand.tracks,
         language=brand.language,
         link_base=brand.link_base,
         looks={code: look_of(brand, texts.get(code), files) for code in {brand.language, *texts}},

@@ -49,7 +49,7 @@ def erase_in_turn(recipient: Recipient, actor: str = "") -> int | None:
     if said is not None:
         return None
     Suppression.objects.filter(**own).delete()
-    Recipient.objects.filter(id=recipient.id).update(created_at=Now())
+    Recipient.objects.filter(id=recipient.id).update(created_at=Now(), is_untracked=False)
     cause = Cause(Source.ERASURE, actor=actor)
     step = Step(recipient.id, recipient.brand_id, Channel(recipient.channel), "", cause)
     return writing.suppress(step, SuppressionReason.ERASED)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from preferences.models import Pause, PreferenceChange, Source, State, Subscription, Suppression
+from preferences.models import Pause, PreferenceChange, Recipient, Source, State, Subscription, Suppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,12 @@ class Held:
 @dataclass(slots=True)
 class Present:
     """All that holds for a recipient, by (topic id, channel); `suppression` as (reason, change id, since), `pause` as
-    (day, change id)."""
+    (day, change id); whether opens and clicks go unrecorded."""
 
     topics: dict[tuple[int, str], Held] = field(default_factory=dict)
     suppression: tuple[str, int, datetime] | None = None
     pause: tuple[date, int] | None = None
+    is_untracked: bool = False
 
 
 def replay(rows: Iterable[PreferenceChange]) -> Present:
@@ -71,7 +72,8 @@ def _origin(row: PreferenceChange, before: Held | None, ended: dict[str, Any]) -
 
 
 def _above(present: Present, row: PreferenceChange) -> None:
-    """A row without a topic says both of what stands above all topics, and changed one of them."""
+    """A row without a topic says all of what stands above all topics, and changed one part of it."""
+    present.is_untracked = row.is_untracked
     if row.state != State.OUT:
         present.suppression = None
     elif present.suppression is None or present.suppression[0] != row.suppression:
@@ -83,7 +85,8 @@ def _above(present: Present, row: PreferenceChange) -> None:
 
 
 def stored(recipient_id: UUID) -> Present:
-    """Return what the tables beside the ledger say; three queries."""
+    """Return what the tables beside the ledger say; four queries."""
+    recipient = Recipient.objects.filter(id=recipient_id).first()
     rows = Subscription.objects.filter(recipient_id=recipient_id)
     suppression = Suppression.objects.filter(recipient_id=recipient_id).first()
     pause = Pause.objects.filter(recipient_id=recipient_id).first()
@@ -102,6 +105,7 @@ def stored(recipient_id: UUID) -> Present:
         },
         (suppression.reason, suppression.change_id, suppression.created_at) if suppression else None,
         (pause.until, pause.change_id) if pause else None,
+        recipient is not None and recipient.is_untracked,
     )
 
 

@@ -80,6 +80,12 @@ class Brand(models.Model):
         db_default=True,
         help_text="After someone has left, one question that they may answer or not.",
     )
+    tracks = models.BooleanField(
+        "tracking",
+        default=True,
+        db_default=True,
+        help_text="Opens and clicks are recorded, but for people who said no. Off: links go on working, uncounted.",
+    )
     language = models.CharField(
         max_length=10,
         choices=settings.LANGUAGES,

@@ -73,8 +73,9 @@ class PreferenceChange(models.Model):
 
     Each row says all that holds after it: the state, the chosen `frequency` ("" for none chosen) and the day up to
     which nothing is sent, of a topic; or, with no `topic`, of what stands above all topics: the suppression (`state`
-    out, its reason in `suppression`) and the pause of everything. `replaced` holds the same of before, with the id of
-    the change that had made it, when that was, and the state before that.
+    out, its reason in `suppression`), the pause of everything, and whether opens and clicks go unrecorded
+    (`is_untracked`). `replaced` holds the same of before, with the id of the change that had made it, when that was,
+    and the state before that.
     """
 
     xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
@@ -88,6 +89,7 @@ class PreferenceChange(models.Model):
     frequency = models.CharField(max_length=7, blank=True, db_default="")
     paused_until = models.DateField(null=True, blank=True)
     suppression = models.CharField(max_length=10, blank=True, db_default="")
+    is_untracked = models.BooleanField(default=False, db_default=False)
     source = models.CharField(max_length=15, choices=Source)
     reason = models.CharField(max_length=200, blank=True)
     evidence = models.JSONField(default=dict)
@@ -111,6 +113,22 @@ class PreferenceChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_state_display()} by {self.get_source_display()}"
+
+    @property
+    def has_suppressed(self) -> bool:
+        """Whether it changed the suppression: set one, gave another reason, or lifted it."""
+        return self.topic_id is None and self.suppression != (self.replaced.get("suppression") or "")
+
+    @property
+    def has_paused(self) -> bool:
+        """Whether it changed the pause of everything."""
+        was, until = self.replaced.get("paused_until"), self.paused_until
+        return self.topic_id is None and was != (until.isoformat() if until else None)
+
+    @property
+    def has_tracked(self) -> bool:
+        """Whether it refused or allowed tracking."""
+        return self.topic_id is None and self.is_untracked != bool(self.replaced.get("is_untracked"))
 
     def is_provisional_at(self, moment: datetime) -> bool:
         return self.settles_at is not None and moment < self.settles_at

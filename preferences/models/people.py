@@ -15,6 +15,7 @@ from preferences.models.brands import Brand
 from preferences.models.ledger import Cause, PreferenceChange, Source, State
 from preferences.models.recipients import Outcome, Recipient, Suppression, SuppressionReason, Wish
 from preferences.models.writing import NOT_PAUSED, Restored, Setting, Step, turn_of
+from preferences.tracking import untracked
 
 
 class Companions(models.Model):
@@ -51,16 +52,23 @@ class Person:
         return self.recipients[0].brand_id
 
     def save(
-        self, wishes: Mapping[Channel, Mapping[int, Wish]], cause: Cause, *, paused_until: date | None = None
+        self,
+        wishes: Mapping[Channel, Mapping[int, Wish]],
+        cause: Cause,
+        *,
+        paused_until: date | None = None,
+        is_untracked: bool | None = None,
     ) -> Outcome:
-        """Grant the wishes by channel and topic id, and pause everything until a day (a day past ends the pause, None
-        leaves it as it is): all or none."""
+        """Grant the wishes by channel and topic id, pause everything until a day (a day past ends the pause), refuse or
+        allow tracking; None leaves as it is: all or none."""
         with self._turn():
             written: list[int | None] = []
             for recipient in self.recipients:
                 written += recipient.choose_in_turn(wishes.get(Channel(recipient.channel), {}), cause)
                 if paused_until is not None:
                     written.append(recipient.pause_in_turn(paused_until, cause))
+                if is_untracked is not None:
+                    written.append(recipient.track_in_turn(not is_untracked, cause))
             return _outcome(written)
 
     def leave_everything(self, cause: Cause) -> Outcome:
@@ -95,6 +103,11 @@ class Person:
         """The day before which nothing is sent on any channel; where they differ, the later."""
         days = [day for recipient in self.recipients if (day := recipient.paused_until())]
         return max(days, default=None)
+
+    def is_untracked(self) -> bool:
+        """Whether tracking was refused on every channel."""
+        ids = [recipient.id for recipient in self.recipients]
+        return untracked(ids) == set(ids)
 
     def is_suppressed(self) -> bool:
         """Whether everything was left on every channel."""
@@ -147,30 +160,28 @@ def _restoring(recipient: Recipient, topic_id: int, was: Mapping[str, Any], last
 
 
 def _undo_above(recipient: Recipient, rows: list[PreferenceChange], cause: Cause) -> Iterable[int | None]:
-    suppressing = [row for row in rows if row.suppression != (row.replaced.get("suppression") or "")]
-    pausing = [row for row in rows if _day(row.paused_until) != row.replaced.get("paused_until")]
+    suppressing = [row for row in rows if row.has_suppressed]
+    pausing = [row for row in rows if row.has_paused]
+    tracking = [row for row in rows if row.has_tracked]
     step = _step(recipient, cause)
-    if suppressing and _holds(recipient, suppressing[-1]):
+    if suppressing and _holds(recipient, suppressing[-1], "has_suppressed"):
         was = suppressing[0].replaced.get("suppression")
         yield writing.suppress(step, SuppressionReason(was)) if was else writing.lift(step)
-    if pausing and _holds(recipient, pausing[-1]):
+    if pausing and _holds(recipient, pausing[-1], "has_paused"):
         until = pausing[0].replaced.get("paused_until")
         yield recipient.pause_in_turn(date.fromisoformat(until) if until else NOT_PAUSED, cause)
+    if tracking and _holds(recipient, tracking[-1], "has_tracked"):
+        yield recipient.track_in_turn(not tracking[0].replaced.get("is_untracked"), cause)
 
 
-def _holds(recipient: Recipient, row: PreferenceChange) -> bool:
-    """Whether what this row said about everything is still what holds: nothing was said about everything since."""
-    return (
-        not recipient.changes.filter(topic=None, id__gt=row.id).exclude(evidence__visit=row.evidence["visit"]).exists()
-    )
+def _holds(recipient: Recipient, row: PreferenceChange, part: str) -> bool:
+    """Whether this part of what the row said about everything is still what holds: no other view has changed it."""
+    later = recipient.changes.filter(topic=None, id__gt=row.id).exclude(evidence__visit=row.evidence["visit"])
+    return not any(getattr(other, part) for other in later)
 
 
 def _step(recipient: Recipient, cause: Cause) -> Step:
     return Step(recipient.id, recipient.brand_id, Channel(recipient.channel), recipient.address, cause)
-
-
-def _day(day: date | None) -> str | None:
-    return day.isoformat() if day else None
 
 
 def _outcome(written: Iterable[int | None]) -> Outcome:

@@ -123,11 +123,15 @@ class Recipient(models.Model):
     brand = models.ForeignKey(Brand, models.PROTECT, related_name="recipients", db_index=False)  # see indexes
     channel = models.CharField(max_length=5, choices=[(c.value, c.value) for c in Channel])
     address = models.CharField(max_length=320)
+    is_untracked = models.BooleanField("no tracking", default=False, db_default=False, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["brand", "-created_at"], name="recipient_brand_time")]
+        indexes = [
+            models.Index(fields=["brand", "-created_at"], name="recipient_brand_time"),
+            models.Index(fields=["id"], name="recipient_untracked", condition=models.Q(is_untracked=True)),
+        ]
 
     def __str__(self) -> str:
         return addresses.mask(Channel(self.channel), self.address)
@@ -209,6 +213,16 @@ class Recipient(models.Model):
         with turn_of(self.brand_id, self.id):
             return _outcome([self.pause_in_turn(until, cause)])
 
+    def refuse_tracking(self, cause: Cause) -> Outcome:
+        """Record neither opens nor clicks of this recipient from now on. Idempotent."""
+        with turn_of(self.brand_id, self.id):
+            return _outcome([self.track_in_turn(False, cause)])
+
+    def allow_tracking(self, cause: Cause) -> Outcome:
+        """Record them again, where the brand does. Idempotent."""
+        with turn_of(self.brand_id, self.id):
+            return _outcome([self.track_in_turn(True, cause)])
+
     # The verbs' inner halves, for who holds the turn: a `Person` holds several at once.
 
     def choose_in_turn(self, wishes: Mapping[int, Wish], cause: Cause) -> list[int | None]:
@@ -231,6 +245,9 @@ class Recipient(models.Model):
     def pause_in_turn(self, until: date, cause: Cause) -> int | None:
         step = self._step(cause)
         return writing.pause(step, until) if until > today() else writing.go_on(step)
+
+    def track_in_turn(self, is_tracked: bool, cause: Cause) -> int | None:
+        return writing.track(self._step(cause), is_tracked=is_tracked)
 
     def suppress(self, reason: SuppressionReason, cause: Cause) -> Outcome:
         """Never send to this address again, whatever the topics say. Idempotent."""
@@ -308,8 +325,9 @@ class Recipient(models.Model):
         return [ended, *map(writing.write, steps), writing.suppress(self._step(step.cause), reason, [*before, *own])]
 
     def _lifting_for(self, topic_id: int) -> PreferenceChange | None:
-        """The end of the suppression that gave way to an opt-in, if that is the last word about everything."""
-        row = self.changes.filter(topic=None).order_by("-id").first()
+        """The end of the suppression that gave way to an opt-in, if that is the last word about suppressing."""
+        above = self.changes.filter(topic=None).order_by("-id")
+        row = next((row for row in above if row.has_suppressed), None)
         if row is None or row.state == State.OUT or not row.replaced.get("suppression") or "visit" not in row.evidence:
             return None
         opt_ins = self.changes.filter(id__gt=row.id, topic_id=topic_id, state=State.IN)

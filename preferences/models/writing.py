@@ -106,41 +106,49 @@ SELECT preferences_write_change(
     %(frequency)s, %(pause)s::date)
 """
 
-# What stands above all topics: the suppression and the pause of everything. Their ledger rows have no topic and say
-# both. A repeated wish changes nothing.
+# What stands above all topics: the suppression, the pause of everything, and whether opens and clicks go unrecorded.
+# Their ledger rows have no topic and say all three. A repeated wish changes nothing.
 _ABOVE = """
 WITH held AS (
-    SELECT suppression.reason, suppression.change_id AS suppression_change, pause.until, pause.change_id AS pause_change
+    SELECT suppression.reason, suppression.change_id AS suppression_change,
+           pause.until, pause.change_id AS pause_change,
+           coalesce(recipient.is_untracked, false) AS is_untracked
     FROM (VALUES (1)) AS one
+    LEFT JOIN preferences_recipient AS recipient ON recipient.id = %(recipient)s
     LEFT JOIN preferences_suppression AS suppression ON suppression.recipient_id = %(recipient)s
     LEFT JOIN preferences_pause AS pause ON pause.recipient_id = %(recipient)s
 ), wanted AS (
-    SELECT held.*, {reason} AS new_reason, {until} AS new_until FROM held WHERE {differs}
+    SELECT held.*, {reason} AS new_reason, {until} AS new_until, {untracked} AS new_untracked FROM held WHERE {differs}
 ), known AS (
-    INSERT INTO preferences_recipient (id, brand_id, channel, address)
-    SELECT %(recipient)s, %(brand)s, %(channel)s, %(address)s FROM wanted
-    ON CONFLICT (id) DO UPDATE SET address = EXCLUDED.address WHERE preferences_recipient.address = ''
+    INSERT INTO preferences_recipient AS known (id, brand_id, channel, address, is_untracked)
+    SELECT %(recipient)s, %(brand)s, %(channel)s, %(address)s, new_untracked FROM wanted
+    ON CONFLICT (id) DO UPDATE SET address = coalesce(nullif(known.address, ''), EXCLUDED.address),
+                                   is_untracked = EXCLUDED.is_untracked
+    WHERE known.address = '' OR known.is_untracked <> EXCLUDED.is_untracked
 ), change AS (
     INSERT INTO preferences_preferencechange
-        (changed_at, brand_id, recipient_id, channel, state, suppression, paused_until, source, reason, evidence,
-         mailing, actor, replaced)
+        (changed_at, brand_id, recipient_id, channel, state, suppression, paused_until, is_untracked, source, reason,
+         evidence, mailing, actor, replaced)
     SELECT clock_timestamp(), %(brand)s, %(recipient)s, %(channel)s,
-           CASE WHEN new_reason IS NULL THEN 'default' ELSE 'out' END, coalesce(new_reason, ''), new_until, %(source)s,
-           %(reason)s, %(evidence)s::jsonb, %(mailing)s, %(actor)s,
+           CASE WHEN new_reason IS NULL THEN 'default' ELSE 'out' END, coalesce(new_reason, ''), new_until,
+           new_untracked, %(source)s, %(reason)s, %(evidence)s::jsonb, %(mailing)s, %(actor)s,
            jsonb_build_object('state', CASE WHEN reason IS NULL THEN 'default' ELSE 'out' END, 'suppression', reason,
-                              'change', {replaced}, 'paused_until', until) || %(more)s::jsonb
+                              'change', {replaced}, 'paused_until', until, 'is_untracked', is_untracked)
+               || %(more)s::jsonb
     FROM wanted
     RETURNING id, changed_at
-), {present}
+){present}
 SELECT id FROM change
 """
 _SUPPRESS = _ABOVE.format(
     reason="%(why)s",
     until="held.until",
+    # Whoever is erased is not recorded either, and comes back that way.
+    untracked="held.is_untracked OR %(why)s = 'erased'",
     # A list's or an operator's word stops what a contract requires, too; so it stands above the person's own.
     differs="held.reason IS NULL OR held.reason = 'everything' AND %(why)s <> 'everything'",
     replaced="suppression_change",
-    present="""present AS (
+    present=""", present AS (
     INSERT INTO preferences_suppression (recipient_id, reason, created_at, change_id)
     SELECT %(recipient)s, %(why)s, changed_at, id FROM change
     ON CONFLICT (recipient_id) DO UPDATE SET
@@ -149,26 +157,41 @@ _SUPPRESS = _ABOVE.format(
 _LIFT = _ABOVE.format(
     reason="NULL::text",
     until="held.until",
+    untracked="held.is_untracked",
     differs="held.reason IS NOT NULL",
     replaced="suppression_change",
-    present="gone AS (DELETE FROM preferences_suppression WHERE recipient_id = %(recipient)s)",
+    present=", gone AS (DELETE FROM preferences_suppression WHERE recipient_id = %(recipient)s)",
 )
 _PAUSE = _ABOVE.format(
     reason="held.reason",
     until="%(until)s::date",
+    untracked="held.is_untracked",
     # Whoever was erased gets nothing as it is; a pause of theirs would store them again.
     differs="held.until IS DISTINCT FROM %(until)s::date AND held.reason IS DISTINCT FROM 'erased'",
     replaced="pause_change",
-    present="""present AS (
+    present=""", present AS (
     INSERT INTO preferences_pause (recipient_id, until, change_id) SELECT %(recipient)s, %(until)s, id FROM change
     ON CONFLICT (recipient_id) DO UPDATE SET until = EXCLUDED.until, change_id = EXCLUDED.change_id)""",
 )
 _GO_ON = _ABOVE.format(
     reason="held.reason",
     until="NULL::date",
+    untracked="held.is_untracked",
     differs="held.until IS NOT NULL",
     replaced="pause_change",
-    present="gone AS (DELETE FROM preferences_pause WHERE recipient_id = %(recipient)s)",
+    present=", gone AS (DELETE FROM preferences_pause WHERE recipient_id = %(recipient)s)",
+)
+_TRACK = _ABOVE.format(
+    reason="held.reason",
+    until="held.until",
+    untracked="%(untracked)s::boolean",
+    differs="held.is_untracked <> %(untracked)s::boolean AND held.reason IS DISTINCT FROM 'erased'",
+    # The recipient's row says it without the change that made it so; the ledger knows.
+    replaced="""(
+        SELECT max(id) FROM preferences_preferencechange AS earlier
+        WHERE recipient_id = %(recipient)s AND topic_id IS NULL
+          AND earlier.is_untracked <> coalesce((earlier.replaced ->> 'is_untracked')::boolean, false))""",
+    present="",
 )
 
 
@@ -220,6 +243,11 @@ def pause(step: Step, until: date) -> int | None:
 def go_on(step: Step) -> int | None:
     """End the pause of everything, if there is one, inside `turn_of`; return as `write` does."""
     return _execute(_GO_ON, step, more="{}")
+
+
+def track(step: Step, *, is_tracked: bool) -> int | None:
+    """Record the recipient's opens and clicks, or no longer, inside `turn_of`; return as `write` does."""
+    return _execute(_TRACK, step, untracked=not is_tracked, more="{}")
 
 
 def _execute(statement: str, step: Step, **values: Any) -> int | None:

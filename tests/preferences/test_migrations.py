@@ -17,7 +17,7 @@ from preferences.replay import differing
 from tests.makers import make_cause
 
 BEFORE = ("preferences", "0003_settling")
-NOW = ("preferences", "0005_write_settings")
+NOW = ("preferences", "0006_tracking")
 
 
 def migrate(target: tuple[str, str]) -> Apps:

@@ -125,7 +125,12 @@ DEEDS: dict[str, Callable[[Story, Topic], object]] = {
     "reinstate": lambda s, t: s.reinstate(t),
     "suppress": lambda s, t: s.alice.suppress(SuppressionReason.ADMIN, make_cause(Source.ADMIN)),
     "lift": lambda s, t: s.alice.lift_suppression(make_cause(Source.ADMIN)),
+    "refuse tracking": lambda s, t: s.alice.refuse_tracking(make_cause(Source.ADMIN)),
+    "allow tracking": lambda s, t: s.alice.allow_tracking(make_cause(Source.ADMIN)),
+    "save without tracking": lambda s, t: s.save(Wish(), t, is_untracked=True),
+    "save with tracking": lambda s, t: s.save(Wish(), t, is_untracked=False),
 }
+SAVES = ["weekly", "pause", "pause all", "save in", "save out", "leave all", "come back", "save without tracking"]
 STEPS = st.lists(st.tuples(st.sampled_from(sorted(DEEDS)), st.integers(0, 2)), max_size=14)
 ANY = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -141,7 +146,7 @@ def test_replaying_the_ledger_gives_exactly_the_present_state(steps: list[tuple[
 
 
 @ANY
-@given(STEPS, st.sampled_from(["weekly", "pause", "pause all", "save in", "save out", "leave all", "come back"]))
+@given(STEPS, st.sampled_from(SAVES))
 def test_an_undo_puts_back_exactly_what_the_save_replaced(steps: list[tuple[str, int]], last: str) -> None:
     story = make_story()
     for name, index in steps:
@@ -174,6 +179,7 @@ def what_holds(story: Story) -> Any:
             },
             present.suppression[0] if present.suppression else None,
             present.pause[0] if present.pause else None,
+            present.is_untracked,
         )
         for present in story.present()
     ]
