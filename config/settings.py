@@ -11,6 +11,7 @@ from django.utils.csp import CSP
 from config import languages
 from config.environment import BASE_DIR, DATA_DIR, env
 from config.pool import check_when_idle
+from preferences.pulse import WatchedConnection
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -109,6 +110,7 @@ SECURE_CSP = {
 SECURE_REFERRER_POLICY = "same-origin"
 
 _database = env.db_url_config(DATABASE_URL)
+_database["ENGINE"] = "config.database"
 _database["CONN_HEALTH_CHECKS"] = True
 _database["OPTIONS"] = {
     **_database.get("OPTIONS", {}),
@@ -119,6 +121,7 @@ _database["OPTIONS"] = {
         "min_size": 0,
         "max_size": env.int("DATABASE_POOL_SIZE", default=16),
         "timeout": 2,
+        "connection_class": WatchedConnection,
         "check": check_when_idle,
         # The pool waits longer after each failure; given up early, it begins anew with the next request, and works
         # again as soon as the database does.

@@ -14,6 +14,7 @@ from django.utils.csp import CSP, build_policy
 
 from preferences.languages import language_for
 from preferences.links import LinkError
+from preferences.pulse import pulse
 from unsubscribe import asking, pages
 from unsubscribe.bodies import BodyError
 from unsubscribe.urls import urlpatterns
@@ -66,6 +67,7 @@ def public_doors(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
     A one-click POST must meet no redirect, cookie, CSRF check or Host rule (RFC 8058), and a person's click no
     delay, so these requests never reach the middleware that the admin needs.
     """
+    pulse.watch()
     stored, stored_of_files = _stored(_HEADERS), _stored(_FILE_HEADERS)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
