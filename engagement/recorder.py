@@ -22,8 +22,9 @@ from django.utils import timezone
 
 from engagement import partitions
 from engagement.detection import Facts, Verdict
-from engagement.models import Mailing, RecordingGap
+from engagement.models import Mailing, RecordingGap, TrackedLink
 from engagement.rows import COLUMNS, Row, Written, copy_row
+from engagement.targets import link_number, stored_url
 from engagement.visitors import Sighting
 from preferences.directory import Link
 
@@ -63,6 +64,7 @@ class Recorder:
         self._stopping = threading.Event()
         self._write_lock = threading.Lock()
         self._known_mailings: set[tuple[int, str]] = set()
+        self._known_links: set[tuple[int, str, str]] = set()
 
     def record(self, event: Event) -> None:
         """Take `event`, or shed it when the queue is full. Never blocks, never raises."""
@@ -156,6 +158,8 @@ class Recorder:
         while self._queue and len(rows) < _BATCH:
             event = self._queue.popleft()
             self._note_mailing(event.link)
+            if event.link.claims.target:
+                self._note_link(event.link)
             rows.append(copy_row(event))
         return rows
 
@@ -190,8 +194,20 @@ class Recorder:
         if link.claims.mailing and known not in self._known_mailings:
             if len(self._known_mailings) > 100_000:
                 self._known_mailings.clear()
-            Mailing.objects.bulk_create([Mailing(brand_id=known[0], slug=known[1])], ignore_conflicts=True)
+            mailing = Mailing(brand_id=known[0], slug=known[1], channel=link.claims.channel)
+            Mailing.objects.bulk_create([mailing], ignore_conflicts=True)
             self._known_mailings.add(known)
+
+    def _note_link(self, link: Link) -> None:
+        """So does a target that an authentic link leads to."""
+        url = stored_url(link.claims.target)
+        known = (link.brand.id, link.claims.mailing, url)
+        if known not in self._known_links:
+            if len(self._known_links) > 100_000:
+                self._known_links.clear()
+            row = TrackedLink(brand_id=known[0], mailing=known[1], number=link_number(url), url=url)
+            TrackedLink.objects.bulk_create([row], ignore_conflicts=True)
+            self._known_links.add(known)
 
     def _report_shed(self) -> None:
         if not self._shed or self._shed_since is None:

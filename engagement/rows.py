@@ -13,6 +13,8 @@ from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Si
 from engagement.learning import learned
 from engagement.models import Kind
 from engagement.networks import Network, network_of
+from engagement.records import record_of
+from engagement.targets import link_number, stored_url
 from engagement.visitors import request_facts, truncated, visitor_address
 from preferences.addresses import network_hash
 
@@ -41,6 +43,9 @@ COLUMNS = (
     "agent",
     "send_age",
     "facts",
+    "record",
+    "segment",
+    "link",
 )
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _HIDDEN = Kind.HIDDEN_VISIT.value  # which proves a machine by itself
@@ -74,13 +79,13 @@ def copy_row(event: Event) -> Row:
     day = int(event.occurred_at) // 86_400
     recipient = event.link.recipient_id.hex
     visitor, network = _visitor(sighting.address)
-    judged, agent, facts = _request_fields(
+    judged, agent, facts, record = _request_fields(
         sighting.headers,
         network_of(sighting.address),
         _age_class(age),
         day,
         network,
-        event.kind == _HIDDEN,
+        event.kind,
         learned.generation,
     )
     fields = (
@@ -101,6 +106,9 @@ def copy_row(event: Event) -> Row:
         agent,
         r"\N" if age is None else str(age),
         facts if event.facts is None else _facts_json(event.facts),
+        record if event.verdict is None else record_type(event.kind, event.verdict),
+        claims.segment.translate(_ESCAPES),
+        str(link_number(stored_url(claims.target))) if claims.target else r"\N",
     )
     return Row("\t".join(fields) + "\n", Written(recipient, visitor))
 
@@ -116,19 +124,27 @@ def _request_fields(
     age: int | None,
     day: int,
     cut_address: str,
-    is_hidden: bool,
+    kind: str,
     generation: int,
-) -> tuple[str, str, str]:
+) -> tuple[str, str, str, str]:
     """The columns that equal requests of one day share: what they are judged, their agent and their facts. What was
     learned may change them: `generation` says that it did."""
     request = request_facts(headers, network)
     context = Context(
-        own=Trail(has_visited_hidden_link=is_hidden),
+        own=Trail(has_visited_hidden_link=kind == _HIDDEN),
         is_learned_agent=learned.is_agent(request.agent),
         is_learned_network=learned.is_network(cut_address),
     )
     facts = Facts(request, send_age=age, day=day, context=context)
-    return _verdict_fields(assess(facts)), request.agent.translate(_ESCAPES), _facts_json(facts)
+    verdict = assess(facts)
+    agent = request.agent.translate(_ESCAPES)
+    return _verdict_fields(verdict), agent, _facts_json(facts), record_type(kind, verdict)
+
+
+def record_type(kind: str, verdict: Verdict) -> str:
+    """Return the record type of an interaction that was judged so."""
+    against = [signal.name for signal in verdict.signals if signal.points > 0 or signal.is_hard]
+    return record_of(kind, verdict.value, against)
 
 
 @lru_cache(8_192)

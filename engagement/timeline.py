@@ -32,6 +32,9 @@ MARKS = {
     Kind.JOIN_VISIT: ("opened", "circle"),
     Kind.JOIN_ARRIVE: ("script", "diamond"),
     Kind.JOIN_CONFIRM: ("pressed", "square"),
+    Kind.OPEN: ("opened mail", "circle"),
+    Kind.CLICK: ("clicked", "circle"),
+    Kind.CONVERSION: ("converted", "square"),
 }
 _ANSWERS = {"ask": ", was shown the button", "done": ", is out", "joined": ", is in"}
 

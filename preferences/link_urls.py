@@ -11,6 +11,8 @@ DOORS = {
     Purpose.HIDDEN: "h",
     Purpose.OPT_IN: "j",
     Purpose.ACCESS: "d",
+    Purpose.CLICK: "c",
+    Purpose.OPEN: "i",
 }
 
 

@@ -3,6 +3,8 @@
     token = base64url(kid[4] | nonce[12] | AES-256-GCM(json array, aad = kid)), no padding
     json array = [version, purpose, channel, sent_at, topic, mailing, address]   (+ target, for purpose `click`)
 
+The mailing's text may go on with "#" and the segment that it was sent to: "2026-11#loyal".
+
 `docs/links.md` gives the format byte for byte with test vectors. This module needs nothing but `cryptography`,
 so that it can be ported; it knows no database and no settings.
 """
@@ -29,6 +31,7 @@ MAX_TOKEN_LENGTH = 4096  # characters; a click target of 2,000 characters still 
 MAX_ADDRESS_LENGTH = 320  # RFC 5321: 64 for the local part, 255 for the domain, and the @
 MAX_MAILING_LENGTH = 100
 MAX_TARGET_LENGTH = 2000
+_SEGMENT_MARK = "#"
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _HEAD_BYTES = KID_BYTES + _NONCE_BYTES
@@ -103,6 +106,7 @@ class Claims:
     mailing: str
     address: str
     target: str = ""
+    segment: str = ""
 
 
 def seal(key: LinkKey, claims: Claims, *, nonce: bytes | None = None) -> str:
@@ -111,7 +115,7 @@ def seal(key: LinkKey, claims: Claims, *, nonce: bytes | None = None) -> str:
     Raises ValueError when a claim is out of its bounds.
     """
     _check(claims)
-    fields = [VERSION, claims.purpose, claims.channel, claims.sent_at, claims.topic, claims.mailing, claims.address]
+    fields = [VERSION, claims.purpose, claims.channel, claims.sent_at, claims.topic, _sealed(claims), claims.address]
     if claims.purpose is Purpose.CLICK:
         fields.append(claims.target)
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
@@ -129,7 +133,7 @@ def seal_many(key: LinkKey, claims: Claims, addresses: Iterable[str]) -> Iterato
     _check(claims)
     if claims.purpose is Purpose.CLICK:
         raise ValueError("links with a target are sealed one by one")
-    fields = [VERSION, claims.purpose, claims.channel, claims.sent_at, claims.topic, claims.mailing]
+    fields = [VERSION, claims.purpose, claims.channel, claims.sent_at, claims.topic, _sealed(claims)]
     head = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))[:-1] + ","
     kid, encrypt = key.kid, AESGCM(key.secret).encrypt
     for block in batched(addresses, 512):
@@ -138,6 +142,10 @@ def seal_many(key: LinkKey, claims: Claims, addresses: Iterable[str]) -> Iterato
             nonce = nonces[index * _NONCE_BYTES : (index + 1) * _NONCE_BYTES]
             box = encrypt(nonce, f"{head}{encode_basestring(address)}]".encode(), kid)
             yield urlsafe_b64encode(kid + nonce + box).rstrip(b"=").decode()
+
+
+def _sealed(claims: Claims) -> str:
+    return f"{claims.mailing}{_SEGMENT_MARK}{claims.segment}" if claims.segment else claims.mailing
 
 
 def open_token(token: str, cipher_of: Callable[[bytes], AESGCM | None]) -> tuple[bytes, Claims]:
@@ -175,24 +183,28 @@ def _read(text: bytes) -> Claims:
         version, purpose, channel, sent_at, topic, mailing, address, *rest = json.loads(text)
         if version is True or version != VERSION or len(rest) != (purpose == Purpose.CLICK):
             raise LinkError("sealed in a version this Farewell does not read")
-        claims = Claims(Purpose(purpose), Channel(channel), sent_at, topic, mailing, address, *rest)
+        name, _, segment = mailing.partition(_SEGMENT_MARK)
+        target = rest[0] if rest else ""
+        claims = Claims(Purpose(purpose), Channel(channel), sent_at, topic, name, address, target, segment)
         _check(claims)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise LinkError("sealed, but not readable") from error
     return claims
 
 
 def _check(claims: Claims) -> None:
-    texts = (claims.topic, claims.mailing, claims.address, claims.target)
+    texts = (claims.topic, claims.mailing, claims.address, claims.target, claims.segment)
     if not all(isinstance(text, str) and "\x00" not in text for text in texts):
-        raise ValueError("topic, mailing, address and target are texts without NUL")
+        raise ValueError("topic, mailing, segment, address and target are texts without NUL")
     "".join(texts).encode()  # half a surrogate pair, which JSON can smuggle in, is a ValueError here
     if type(claims.sent_at) is not int or not 0 <= claims.sent_at < _LATEST_SENT_AT:
         raise ValueError("sent_at is a whole number of seconds since 1970")
     if not _TOPIC.match(claims.topic) and (claims.topic or claims.purpose not in _MAY_LACK_TOPIC):
         raise ValueError("a topic is 1 to 64 of a-z 0-9 _ - and starts with a letter or digit")
-    if len(claims.mailing) > MAX_MAILING_LENGTH:
-        raise ValueError(f"a mailing's name has at most {MAX_MAILING_LENGTH} characters")
+    if len(_sealed(claims)) > MAX_MAILING_LENGTH:
+        raise ValueError(f"a mailing's name has at most {MAX_MAILING_LENGTH} characters, with its segment")
+    if _SEGMENT_MARK in claims.mailing:
+        raise ValueError(f"a mailing's name has no {_SEGMENT_MARK}: what follows one is the segment")
     if not 0 < len(claims.address) <= MAX_ADDRESS_LENGTH:
         raise ValueError(f"an address has 1 to {MAX_ADDRESS_LENGTH} characters")
     if len(claims.target) > MAX_TARGET_LENGTH or bool(claims.target) != (claims.purpose is Purpose.CLICK):

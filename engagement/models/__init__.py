@@ -1,7 +1,51 @@
 from __future__ import annotations
 
-from engagement.models.interactions import Interaction, Kind
+from engagement.models.counting import (
+    Act,
+    CountingSwitch,
+    Dimension,
+    Level,
+    Position,
+    Reach,
+    Revision,
+    Scanned,
+    SpoolPosition,
+    Tally,
+    Touch,
+)
+from engagement.models.interactions import TRACKED_KINDS, Interaction, Kind
 from engagement.models.learning import Learned, MailHost, Rejudgement
-from engagement.models.mailings import Mailing, RecordingGap
+from engagement.models.mailings import (
+    Conversion,
+    Delivery,
+    Mailing,
+    RecordingGap,
+    ShortLink,
+    TrackedLink,
+)
 
-__all__ = ["Interaction", "Kind", "Learned", "MailHost", "Mailing", "RecordingGap", "Rejudgement"]
+__all__ = [
+    "TRACKED_KINDS",
+    "Act",
+    "Conversion",
+    "CountingSwitch",
+    "Delivery",
+    "Dimension",
+    "Interaction",
+    "Kind",
+    "Learned",
+    "Level",
+    "MailHost",
+    "Mailing",
+    "Position",
+    "Reach",
+    "RecordingGap",
+    "Rejudgement",
+    "Revision",
+    "Scanned",
+    "ShortLink",
+    "SpoolPosition",
+    "Tally",
+    "Touch",
+    "TrackedLink",
+]

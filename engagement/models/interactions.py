@@ -1,8 +1,9 @@
 """Interactions: what happened at the links of a mailing, in a table partitioned by month.
 
-The table is made by SQL in the first migration, because Django declares no partitions; its primary key there is
-(occurred_at, id). Rows are never dropped for looking like a robot's: verdict, reasons, rule version and the
-facts are kept, so that every one can be judged again.
+The table is made by SQL in the migrations, because Django declares no partitions; its primary key there is
+(occurred_at, kind, id), and each month is parted once more by kind (engagement/partitions.py). Rows are never
+dropped for looking like a robot's: verdict, reasons, rule version and facts are kept, so that every one can be judged
+again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from uuid import UUID
 from django.db import models
 
 from preferences.models import Brand
+from preferences.models.ledger import TransactionId
 
 
 class Kind(models.TextChoices):
@@ -31,6 +33,16 @@ class Kind(models.TextChoices):
     JOIN_VISIT = "join_visit", "opened the page to subscribe"
     JOIN_ARRIVE = "join_arrive", "ran the script of the page to subscribe"
     JOIN_CONFIRM = "join_confirm", "pressed subscribe"
+    OPEN = "open", "opened the mail"
+    CLICK = "click", "followed a link"
+    CONVERSION = "conversion", "did what the mail was for"
+
+
+# What tracking stores, and a person may refuse; the rest is the evidence for opt-outs.
+TRACKED_KINDS = frozenset({Kind.OPEN.value, Kind.CLICK.value, Kind.CONVERSION.value})
+
+
+VERDICTS = [(word, word) for word in ("human", "machine", "unsure", "prefetched")]
 
 
 class InteractionQuerySet(models.QuerySet["Interaction"]):
@@ -47,7 +59,9 @@ class Interaction(models.Model):
 
     `domain` is that of the recipient's address, "" for a phone; `visit` the page view's random number, `visitor` a
     keyed hash of the network address, `network` that address cut to /24 or /48. `send_age` is in seconds. `answer` is
-    what the door said: done, ask, page, ...
+    what the door said: done, ask, page, ... `record` is the record type (engagement/records.py), `segment` the part of
+    the mailing that the link names, `link` the number of a click's target (`TrackedLink.number`), `xid` the transaction
+    that inserted the row: with the id it is a feed's order.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -61,7 +75,7 @@ class Interaction(models.Model):
     purpose = models.CharField(max_length=11)
     kind = models.CharField(max_length=12, choices=Kind)
     answer = models.CharField(max_length=12)
-    verdict = models.CharField(max_length=7, choices=[("human", "human"), ("machine", "machine"), ("unsure", "unsure")])
+    verdict = models.CharField(max_length=10, choices=VERDICTS)
     score = models.SmallIntegerField()
     is_hard = models.BooleanField()
     signals = models.JSONField()
@@ -72,6 +86,10 @@ class Interaction(models.Model):
     agent = models.CharField(max_length=512)
     send_age = models.BigIntegerField(null=True)
     facts = models.JSONField()
+    record = models.CharField("record type", max_length=40)
+    segment = models.CharField(max_length=100)
+    link = models.BigIntegerField(null=True)
+    xid = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     objects = InteractionQuerySet.as_manager()
 

@@ -79,6 +79,13 @@ class Rejudgement(models.Model):
     since = models.DateTimeField()
     until = models.DateTimeField()
     brand = models.ForeignKey("preferences.Brand", models.PROTECT, null=True, blank=True, related_name="+")
+    channel = models.CharField(max_length=5, blank=True, db_default="")
+    is_backward = models.BooleanField(
+        "with what was learned since",
+        default=False,
+        db_default=False,
+        help_text="Robots that were learned after a visit count against it, too.",
+    )
     rules = models.SmallIntegerField("rule version")
     seen_count = models.BigIntegerField(default=0)
     total_count = models.BigIntegerField(default=0)

@@ -36,6 +36,8 @@ def make_interaction(**fields: Any) -> Interaction:
         "agent": "Mozilla/5.0",
         "send_age": 12,
         "facts": {"request": {"method": method}},
+        "record": fields.get("kind", "visit"),
+        "segment": "",
     }
     brand: Brand = fields.pop("brand", None) or make_brand()
     return Interaction.objects.create(brand=brand, **{**defaults, **fields})

@@ -81,14 +81,16 @@ def test_an_unknown_mailing_appears_by_itself(recorder: Recorder) -> None:
 @hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     agent=st.text(max_size=600),
-    mailing=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=100),
+    mailing=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0#"), max_size=49),
+    segment=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50),
 )
-def test_any_text_is_stored_as_it_came(recorder: Recorder, agent: str, mailing: str) -> None:
+def test_any_text_is_stored_as_it_came(recorder: Recorder, agent: str, mailing: str, segment: str) -> None:
     Interaction.objects.all().delete()
-    recorder.record(make_event(make_link(mailing=mailing), agent=agent.encode("utf-8", "replace").decode("latin-1")))
+    link = make_link(mailing=mailing, segment=segment)
+    recorder.record(make_event(link, agent=agent.encode("utf-8", "replace").decode("latin-1")))
     recorder.flush()
     row = Interaction.objects.get()
-    assert row.mailing == mailing
+    assert (row.mailing, row.segment) == (mailing, segment)
     assert len(row.agent) <= 512
 
 

@@ -1,0 +1,221 @@
+"""What is counted of the interactions, how far that has come, and what was changed about it later.
+
+Rows of the first three are written by SQL in the thousands (engagement/counting.py). `start` is the beginning of an
+hour, or of a day in the server's time zone. Counts are exact: recounting the interactions gives the same.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from engagement.models.interactions import VERDICTS
+from preferences.links import Channel
+from preferences.models import Brand
+
+
+class Level(models.TextChoices):
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Dimension(models.TextChoices):
+    """By what a tally or a reach is counted. In brackets what its `mailing` and `value` are."""
+
+    BRAND = "brand"  # ("", "")
+    MAILING = "mailing"  # (mailing, "")
+    SEGMENT = "segment"  # (mailing, segment)
+    LINK = "link"  # (mailing, the number of the link)
+    TOPIC = "topic"  # ("", topic)
+    DOMAIN = "domain"  # ("", the recipients' mail domain)
+    NETWORK = "network"  # ("", who owns the network, or the network itself)
+    AGENT = "agent"  # ("", the program's name, cut)
+    PACE = "pace"  # (mailing, ""), by `age`: when after sending
+
+
+class Act(models.TextChoices):
+    """What a message can get, once each, for reach."""
+
+    OPEN = "open"
+    CLICK = "click"
+    VISIT = "visit"  # the unsubscribe page was requested
+    SCRIPT = "script"  # and its script ran
+    LEFT = "left"  # and it ended with an opt-out, by whichever door
+    CONVERSION = "conversion"
+
+
+class Tally(models.Model):
+    """How many events there were: the count of one cell. `age` is the class of the time since sending where the
+    dimension keeps it, else -1."""
+
+    pk = models.CompositePrimaryKey(
+        *("brand_id", "dimension", "level", "start", "mailing", "value", "channel", "record", "verdict", "age")
+    )
+    brand_id = models.BigIntegerField()
+    dimension = models.CharField(max_length=8)
+    level = models.CharField(max_length=4)
+    start = models.DateTimeField()
+    mailing = models.CharField(max_length=100)
+    value = models.CharField(max_length=253)
+    channel = models.CharField(max_length=5)
+    record = models.CharField(max_length=40)
+    verdict = models.CharField(max_length=10)
+    age = models.SmallIntegerField()
+    events = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["brand_id", "dimension", "mailing", "level", "start"],
+                condition=~models.Q(mailing=""),
+                name="tally_of_mailing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value}: {self.events} {self.record}"
+
+
+class Reach(models.Model):
+    """How many messages got an act for the first time in this bucket: raw, or counting events of the cleaned figures
+    only (`is_cleaned`)."""
+
+    pk = models.CompositePrimaryKey(
+        *("brand_id", "dimension", "level", "start", "mailing", "value", "channel", "act", "is_cleaned")
+    )
+    brand_id = models.BigIntegerField()
+    dimension = models.CharField(max_length=8)
+    level = models.CharField(max_length=4)
+    start = models.DateTimeField()
+    mailing = models.CharField(max_length=100)
+    value = models.CharField(max_length=253)
+    channel = models.CharField(max_length=5)
+    act = models.CharField(max_length=10)
+    is_cleaned = models.BooleanField()
+    messages = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["brand_id", "dimension", "mailing", "level", "start"],
+                condition=~models.Q(mailing=""),
+                name="reach_of_mailing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value}: {self.messages} {self.act}"
+
+
+class Touch(models.Model):
+    """When a message first got an act, at one link (`link` other than 0) or at all. `cleaned_at` is null as long as
+    only robots and prefetches did it."""
+
+    pk = models.CompositePrimaryKey("recipient_id", "mailing", "act", "link")
+    recipient_id = models.UUIDField()
+    mailing = models.CharField(max_length=100)
+    act = models.CharField(max_length=10)
+    link = models.BigIntegerField()
+    brand_id = models.BigIntegerField()
+    channel = models.CharField(max_length=5)
+    topic = models.CharField(max_length=64)
+    segment = models.CharField(max_length=100)
+    first_at = models.DateTimeField()
+    cleaned_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.act} of {self.mailing}"
+
+
+class Scanned(models.Model):
+    """A recipient whose mails robots open: who to expect a scanner at. Cleaned up by age, and with the recipient."""
+
+    pk = models.CompositePrimaryKey("brand_id", "recipient_id")
+    brand_id = models.BigIntegerField()
+    recipient_id = models.UUIDField()
+    domain = models.CharField(max_length=253)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    events = models.BigIntegerField()
+    messages = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["brand_id", "last_at"], name="scanned_last")]
+
+    def __str__(self) -> str:
+        return f"{self.events} robots' visits"
+
+
+class Position(models.Model):
+    """How far a reader of a feed has come: it has read everything up to (xid, id)."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    xid = models.BigIntegerField(default=0)
+    id_read = models.BigIntegerField(default=0)
+    moved_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.xid}.{self.id_read}"
+
+
+class SpoolPosition(models.Model):
+    """How much of a process's spool file is in the database, so that no row of it comes in twice."""
+
+    spool = models.UUIDField(primary_key=True)
+    position = models.BigIntegerField()
+    drained_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.spool}: {self.position}"
+
+
+class CountingSwitch(models.Model):
+    """Whether non-human interactions are left out of a brand's figures for a channel, from `since` on. Of several rows
+    that reach a moment the one decided last holds; without any they are counted. `since` is null until the recount has
+    been applied."""
+
+    brand = models.ForeignKey(Brand, models.CASCADE, related_name="counting_switches")
+    channel = models.CharField(max_length=5, choices=[(channel.value, channel.value) for channel in Channel])
+    leaves_out = models.BooleanField("leave non-human interactions out")
+    since = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(db_default=Now(), editable=False)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    rejudgement = models.OneToOneField("engagement.Rejudgement", models.SET_NULL, null=True, related_name="switch")
+
+    class Meta:
+        ordering = ["-decided_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {'left out' if self.leaves_out else 'counted'}"
+
+
+class Revision(models.Model):
+    """A verdict that was changed after it had been counted: what it was and what it became. Staged by a rejudgement,
+    in force from `applied_at` on; with `xid`, the applying transaction, the id is a feed's order."""
+
+    rejudgement = models.ForeignKey("engagement.Rejudgement", models.SET_NULL, null=True, related_name="revisions")
+    interaction_id = models.BigIntegerField()
+    occurred_at = models.DateTimeField()
+    kind = models.CharField(max_length=12)
+    brand_id = models.BigIntegerField()
+    recipient_id = models.UUIDField()
+    old_verdict = models.CharField(max_length=10, choices=VERDICTS)
+    new_verdict = models.CharField(max_length=10, choices=VERDICTS)
+    old_record = models.CharField(max_length=40)
+    new_record = models.CharField(max_length=40)
+    old = models.JSONField(default=dict)
+    new = models.JSONField(default=dict)
+    xid = models.BigIntegerField(null=True)
+    applied_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["xid", "id"], condition=models.Q(xid__isnull=False), name="revision_feed"),
+            models.Index(fields=["interaction_id"], name="revision_interaction"),
+            models.Index(fields=["recipient_id"], name="revision_recipient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.old_record} to {self.new_record}"
