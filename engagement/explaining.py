@@ -29,6 +29,7 @@ from preferences.models import (
 )
 from preferences.models.recipients import SPARING_REQUIRED, today
 from preferences.telling import sentence
+from preferences.tracking import untracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Explanation:
     suppressed: list[Suppressed]
     paused: list[Paused]
     companions: list[str]
+    untracked: list[str]
     topics: list[TopicNow]
     changes: list[dict[str, Any]]
     interactions: list[dict[str, Any]]
@@ -135,6 +137,7 @@ def explain(brands: Iterable[Brand], channel: Channel, address: str, now: dateti
         suppressed=suppressed,
         paused=paused,
         companions=list(dict.fromkeys(address for _, recipient in recipients for address in _companions(recipient))),
+        untracked=[brand.slug for brand, recipient in recipients if untracked([recipient.id])],
         topics=topics,
         changes=sorted(changes, key=lambda change: int(change["id"])),
         interactions=sorted(visits, key=lambda visit: (str(visit["occurred_at"]), int(visit["id"]))),

@@ -34,6 +34,8 @@ def tell(story: Explanation) -> Iterator[str]:
         yield f"  {suppressed.brand}: nothing is sent, whatever the topics say ({reason}), since {suppressed.since}."
     for paused in story.paused:
         yield f"  {paused.brand}: nothing is sent before {paused.until}, but what a contract requires."
+    for brand in story.untracked:
+        yield f"  {brand}: opens and clicks are not recorded, as the person said."
     for topic in story.topics:
         yield f"  {topic.brand}/{topic.topic}: {_present(topic)}"
     if story.messages:

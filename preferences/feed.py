@@ -59,7 +59,7 @@ FROM pg_current_snapshot() AS snapshot
 """
 _CHANGES = """
 SELECT change.xid, change.id, change.changed_at, brand.slug, topic.slug, change.channel, recipient.address,
-       change.state, change.frequency, change.paused_until, change.suppression,
+       change.state, change.frequency, change.paused_until, change.suppression, change.is_untracked,
        change.source, change.reason, change.mailing, change.actor, change.settles_at,
        change.replaced::text, change.evidence::text
 FROM preferences_preferencechange change
@@ -158,7 +158,7 @@ def _change(row: tuple[Any, ...]) -> Change:
         was,
         why,
     ) = row
-    frequency, paused_until, suppression = setting
+    frequency, paused_until, suppression, is_untracked = setting
     cursor = Cursor(xid, id)
     fields = {
         "id": id,
@@ -172,6 +172,7 @@ def _change(row: tuple[Any, ...]) -> Change:
         "frequency": frequency,
         "paused_until": paused_until.isoformat() if paused_until else None,
         "suppression": suppression,
+        "untracked": is_untracked if topic is None else None,
         "source": source,
         "reason": reason,
         "mailing": mailing,

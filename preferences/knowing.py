@@ -30,7 +30,7 @@ from preferences.models import (
 )
 
 _CHANGE = (
-    *("id", "changed_at", "channel", "state", "frequency", "paused_until", "suppression"),
+    *("id", "changed_at", "channel", "state", "frequency", "paused_until", "suppression", "is_untracked"),
     *("source", "reason", "mailing", "actor", "settles_at", "replaced", "evidence"),
 )
 _SUBSCRIPTION = ("state", "previous_state", "change_id", "changed_at", "settles_at", "frequency", "paused_until")
@@ -81,6 +81,7 @@ def _known_of(recipient: Recipient, topics: list[Topic]) -> dict[str, Any]:
         "address": recipient.address,
         "is_address_stored": bool(stored and stored.address),
         "created_at": plain(stored.created_at) if stored else None,
+        "is_untracked": bool(stored and stored.is_untracked),
         "topics": _topics(recipient, topics),
         "suppression": fields_of(suppression, ("reason", "created_at", "change_id")) if suppression else None,
         "pause": fields_of(pause, ("until", "change_id")) if pause else None,

@@ -58,6 +58,14 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracking:
+    """The checkbox that refuses tracking; `shown` is what the page shows of it, in the form's words."""
+
+    shown: str
+    is_refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A topic. `shown` is what the page shows of it, in the form's words."""
 
@@ -92,13 +100,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view of the page. `form` is what was sent, for a page that keeps it because of `errors`."""
+    """One view of the page. A brand that `tracks` lets people refuse it. `form` is what was sent, for a page that keeps
+    it because of `errors`."""
 
     door: str
     token: str
     action: str
     nonce: str
     masked: tuple[str, ...]
+    tracks: bool = True
     form: Form | None = None
     errors: dict[int | str, str] | None = None
     answer: Answer | None = None
@@ -118,6 +128,7 @@ def show(board: Board, view: View, language: Language, look: Look) -> HttpRespon
             "pause": shaping.pause(
                 EVERYTHING, spoken_date(board.paused_until, language.code) if board.paused_until else ""
             ),
+            "tracking": shaping.tracking(board) if view.tracks else None,
             "masked": view.masked[0],
             "other": view.masked[1] if len(view.masked) > 1 else "",
         }
@@ -172,6 +183,12 @@ class _Shaping:
             first.isoformat(),
             last.isoformat(),
         )
+
+    def tracking(self, board: Board) -> Tracking:
+        was = self.form.was_untracked if self.form else None
+        if self.form is None or was is None:
+            return Tracking("1" if board.is_untracked else "0", board.is_untracked)
+        return Tracking("1" if was else "0", self.form.is_untracked)
 
     def _boxes(self, offer: Offer) -> Iterator[Box]:
         for switch in offer.switches:

@@ -23,7 +23,7 @@ from preferences.wording import CHANNELS, FREQUENCIES, spoken_list
 class Summary:
     """What is different now: names as the language lists them, "" for none; `paused` by day.
 
-    `everything` is "left", "paused" or "goes on" where that was changed.
+    `everything` is "left", "paused" or "goes on" where that was changed, `tracking` "refused" or "allowed".
     """
 
     on: str = ""
@@ -33,6 +33,7 @@ class Summary:
     goes_on: str = ""
     everything: str = ""
     everything_until: str = ""
+    tracking: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -67,6 +68,7 @@ def summary_of(rows: Sequence[PreferenceChange], board: Board, language: str) ->
         ),
         everything="left" if left else ("paused" if until else "goes on") if was != until else "",
         everything_until=spoken_date(until, language) if until else "",
+        tracking=_tracking(above),
     )
 
 
@@ -118,6 +120,14 @@ def _pauses(above: Sequence[PreferenceChange]) -> tuple[date | None, date | None
         by_recipient[row.recipient_id].append(row)
     pauses = [(_day(own[0].replaced), _future(own[-1].paused_until)) for own in by_recipient.values()]
     return next((pause for pause in pauses if pause[0] != pause[1]), (None, None))
+
+
+def _tracking(above: Sequence[PreferenceChange]) -> str:
+    last = next((row for row in reversed(above) if row.has_tracked), None)
+    first = next((row for row in above if row.has_tracked), None)
+    if first is None or last is None or last.is_untracked == bool(first.replaced.get("is_untracked")):
+        return ""
+    return "refused" if last.is_untracked else "allowed"
 
 
 def _day(replaced: dict[str, Any]) -> date | None:

@@ -85,12 +85,13 @@ class Offer:
 @dataclass(frozen=True, slots=True)
 class Board:
     """All that the page offers a person, and what stands above it: the reason of a suppression by channel, the day
-    before which nothing is sent."""
+    before which nothing is sent, whether tracking was refused."""
 
     person: Person
     offers: tuple[Offer, ...]
     suppressions: Mapping[Channel, str]
     paused_until: date | None
+    is_untracked: bool
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -139,6 +140,7 @@ def board_of(person: Person, language: str, changes: Iterable[PreferenceChange] 
         tuple(_offer(topic, found[topic.id]) for topic in topics if found[topic.id]),
         {Channel(r.channel): suppressions[r.id] for r in person.recipients if r.id in suppressions},
         person.paused_until(),
+        person.is_untracked(),
     )
 
 

@@ -20,6 +20,8 @@ _LIFTED: dict[str, str] = {
     SuppressionReason.EVERYTHING: "Came back after leaving everything: the topics hold again",
     SuppressionReason.ERASED: "Came back after the erasure",
 }
+_REFUSED = "Refused tracking: opens and clicks are not recorded"
+_ALLOWED = "Allowed tracking: opens and clicks are recorded again"
 _WANTED: dict[str, str] = {
     Frequency.EVERY: "every mail of {topic}",
     Frequency.DAILY: "{topic} daily",
@@ -45,6 +47,8 @@ def _above(change: PreferenceChange) -> Iterator[str]:
     elif change.state != State.OUT and change.replaced.get("state", State.OUT) == State.OUT:
         yield _LIFTED.get(was, "Suppression lifted: the topics hold again")
     yield from _pause(change, "everything")
+    if change.has_tracked and change.suppression != SuppressionReason.ERASED:
+        yield _REFUSED if change.is_untracked else _ALLOWED
 
 
 def _of_topic(change: PreferenceChange) -> Iterator[str]:

@@ -8,6 +8,8 @@ another one, wishes nothing about what it did not touch; and of what it did touc
     on        7e: the switch of topic 7's e-mail is on
     often-7   how often topic 7 is to come
     pause-7   "" as it is, "off" no longer, "14d", "1m", "3m", or "day" for that of until-7;  pause-all, until-all
+    was-untracked  whether the page had shown ("1") that tracking is refused, or that it is not ("0")
+    untracked "1": tracking is refused
 """
 
 from __future__ import annotations
@@ -66,30 +68,48 @@ class Form:
     def text(self, name: str, key: int | str) -> str:
         return self.fields.get(f"{name}-{key}", "")
 
+    @property
+    def is_untracked(self) -> bool:
+        return self.fields.get("untracked") == "1"
+
+    @property
+    def was_untracked(self) -> bool | None:
+        """What the page had shown, None when it asked nothing about tracking."""
+        return {"0": False, "1": True}.get(self.fields.get("was-untracked", ""))
+
 
 @dataclass(slots=True)
 class Wishes:
-    """What is wished, by channel and topic; `errors` says by topic id, or `EVERYTHING`, which day cannot be."""
+    """What is wished, by channel and topic, and of everything; `errors` says by topic id, or `EVERYTHING`, which day
+    cannot be."""
 
     by_channel: dict[Channel, dict[int, Wish]] = field(default_factory=dict)
     paused_until: date | None = None
+    is_untracked: bool | None = None
     errors: dict[int | str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.by_channel and self.paused_until is None and self.is_untracked is None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How to read a form: against which board, in which language. `touched` are the topics that the same page view has
-    changed before, of which all that it says is a wish. `is_by_hand` confirms what is left off."""
+    changed before, of which all that it says is a wish, `is_tracking_touched` the same of tracking. `is_by_hand`
+    confirms what is left off."""
 
     board: Board
     language: str
     touched: Collection[tuple[str, int]] = ()
+    is_tracking_touched: bool = False
     is_by_hand: bool = False
 
     def wishes(self, form: Form) -> Wishes:
         wishes = Wishes()
         goes_on = form.fields.get("save") == GO_ON
         wishes.paused_until = NOT_PAUSED if goes_on else self._pause(form, EVERYTHING, wishes.errors)
+        wishes.is_untracked = self._is_untracked(form)
         for offer in self.board.offers:
             if shown := form.shown.get(offer.id):
                 self._read(form, offer, shown, wishes)
@@ -118,6 +138,11 @@ class Reading:
             return None
         was = (switch.frequency or offer.frequency) if self._is_touched(offer, switch) else shown.frequency
         return wanted if wanted != was else None
+
+    def _is_untracked(self, form: Form) -> bool | None:
+        was, wanted = form.was_untracked, form.is_untracked
+        is_other = wanted != was or (self.is_tracking_touched and wanted != self.board.is_untracked)
+        return wanted if was is not None and is_other else None
 
     def _is_touched(self, offer: Offer, switch: Switch) -> bool:
         return (switch.channel, offer.id) in self.touched

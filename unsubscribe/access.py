@@ -147,6 +147,9 @@ def _shown(link: Link, language: Language, token: str, *, is_kept: bool = False)
 def _words(change: dict[str, Any]) -> str:
     """What a change did and how it came, in the words of the admin: they are not translated."""
     did = SuppressionReason(change["suppression"]).label if change["suppression"] else State(change["state"]).label
+    is_untracked = change["is_untracked"]
+    if is_untracked != bool(change["replaced"].get("is_untracked")) and change["suppression"] != "erased":
+        did = "opens and clicks not recorded" if is_untracked else "opens and clicks recorded again"
     settings = [change["frequency"], change["paused_until"] and f"paused until {change['paused_until']}"]
     return ", ".join(filter(None, [did, *settings, f"by {Source(change['source']).label}"]))
 

@@ -93,17 +93,22 @@ class Centre:
         earlier = self._own_changes()
         board = self._board(earlier)
         touched = {(row.channel, row.topic_id) for row in earlier if row.topic_id is not None}
+        has_tracked = any(row.has_tracked for row in earlier)
         with translation.override(language):
-            wishes = Reading(board, language, touched, is_by_hand=not is_machine).wishes(form)
+            wishes = Reading(board, language, touched, has_tracked, is_by_hand=not is_machine).wishes(form)
         if wishes.errors:
             self.visit.record(Kind.PREFERENCES_SAVE, "wrong")
             return self._show(board, replace(self._view(self.number), form=form, errors=wishes.errors))
         if self.visit.link.brand.is_double_opt_in:
             self._ask_by_mail(wishes, board)
-        if not wishes.by_channel and wishes.paused_until is None:
+        if wishes.is_empty:
             return self._saved(Outcome(()))
         cause = self._cause(is_provisional=is_machine)
-        return self._saved(self.person.save(wishes.by_channel, cause, paused_until=wishes.paused_until))
+        return self._saved(
+            self.person.save(
+                wishes.by_channel, cause, paused_until=wishes.paused_until, is_untracked=wishes.is_untracked
+            )
+        )
 
     def _come_back(self) -> Outcome:
         if not self.visit.link.brand.is_double_opt_in:
@@ -168,7 +173,7 @@ class Centre:
         path = f"/{visit.door}/{visit.token}" + ("" if visit.door == "p" else "/preferences")
         masked = (link.masked_address, *(str(recipient) for recipient in self.person.recipients[1:]))
         nonce = nonces.seal(NonceKind.VISIT, number, visit.token)
-        return View(visit.door, visit.token, path + visit.language.query, nonce, masked)
+        return View(visit.door, visit.token, path + visit.language.query, nonce, masked, link.brand.tracks)
 
     def _cause(self, *, is_provisional: bool = False) -> Cause:
         return self.visit.cause(Source.PREFERENCE_PAGE, self.verdict, is_provisional=is_provisional)
@@ -176,6 +181,5 @@ class Centre:
 
 def _stops_everything(change: PreferenceChange) -> bool:
     """Whether it is by this change that everything was left or paused, for the first time or longer."""
-    was, until = change.replaced, change.paused_until
-    is_left = bool(change.suppression) and not was.get("suppression")
-    return change.topic_id is None and (is_left or (until is not None and until.isoformat() != was.get("paused_until")))
+    is_left = change.has_suppressed and not change.replaced.get("suppression")
+    return is_left or (change.has_paused and change.paused_until is not None)

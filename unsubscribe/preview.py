@@ -80,6 +80,7 @@ def preferences(frame: Frame) -> HttpResponse:
         action=f"/{_DOOR}/{frame.token}/preferences{frame.language.query}",
         nonce="",
         masked=(frame.link.masked_address,),
+        tracks=frame.link.brand.tracks,
     )
     return preference_pages.show(board, view, frame.language, frame.link.brand.look(code))
 

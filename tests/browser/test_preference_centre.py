@@ -20,6 +20,7 @@ from tests.browser.programs import request
 from tests.browser.serving import Farewell, new_address, wait_until
 
 MAX_COMPRESSED_BYTES = 30_000
+UNTRACKED = "Do not record whether I open mails or click links"
 _numbers = count()
 _MAKE_BRAND = """
 from preferences.models import Brand, BrandText, Companions, Recipient, Topic, TopicGroup
@@ -148,6 +149,21 @@ def test_one_topic_is_paused_and_goes_on(page: Page) -> None:
     says(page, "No longer paused: Offers.")
 
 
+def test_tracking_is_refused_and_allowed_again(page: Page, server: Farewell, alice: str, explain: Explain) -> None:
+    topic(page, UNTRACKED).check()
+    press(page, "Save")
+    says(page, "From now on it is not recorded whether you open mails or click links.")
+    assert explain(alice, "prefs_save").told["untracked"] == ["demo"]
+    page.goto(server.link(alice, Purpose.PREFERENCES))
+    expect(topic(page, UNTRACKED)).to_be_checked()
+    topic(page, UNTRACKED).uncheck()
+    press(page, "Save")
+    says(page, "It is recorded again whether you open mails or click links.")
+    press(page, "Undo")
+    expect(topic(page, UNTRACKED)).to_be_checked()
+    assert explain(alice, "undo").told["untracked"] == ["demo"]
+
+
 def test_a_day_of_ones_own_is_asked_for_once_it_is_chosen(page: Page) -> None:
     day = page.locator("#pause").get_by_label("Until", exact=True)
     expect(day).to_be_hidden()
@@ -258,7 +274,7 @@ def gazette(server: Farewell) -> Gazette:
 
 def test_the_page_with_fifty_topics_is_small(gazette: Gazette) -> None:
     html = request(gazette.link()).text
-    assert html.count('type="checkbox"') == 100
+    assert html.count('type="checkbox"') == 101  # the last refuses tracking
     paths = re.findall(r'(?:href|src)="(/[^"]+\.(?:css|js|svg))"', html)
     assert paths
     files = [html, *(request(gazette.server.url + path).text for path in paths)]

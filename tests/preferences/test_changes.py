@@ -178,6 +178,7 @@ def test_every_change_is_told_with_all_that_is_known(news: Topic) -> None:
         "frequency": "",
         "paused_until": None,
         "suppression": "",
+        "untracked": None,
         "source": "arrival",
         "reason": "clicked",
         "mailing": "2026-11",

@@ -102,6 +102,17 @@ def test_a_suppression_with_its_reason_and_its_end(alice: Recipient, reason: str
     alice.lift_suppression(make_cause())
     assert [line.startswith(words) for line, words in zip(told()[1:], (suppressed, lifted), strict=True)] == [True] * 2
     assert "Paused" not in told()[1]
+    assert "tracking" not in told()[1]
+
+
+def test_tracking_that_is_refused_and_allowed_again(alice: Recipient) -> None:
+    alice.refuse_tracking(PAGE)
+    alice.pause(FEBRUARY, PAGE)
+    alice.suppress(SuppressionReason.EVERYTHING, make_cause())
+    alice.allow_tracking(PAGE)
+    assert told()[0] == "Refused tracking: opens and clicks are not recorded"
+    assert [" tracking" in line for line in told()] == [True, False, False, True]
+    assert told()[-1] == "Allowed tracking: opens and clicks are recorded again"
 
 
 def test_a_pause_of_whoever_left_everything_is_only_that(alice: Recipient) -> None:

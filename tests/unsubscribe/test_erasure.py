@@ -17,9 +17,19 @@ from preferences.feed import Change, Cursor, Feed
 from preferences.limits import address_hash
 from preferences.links import Channel
 from preferences.mailable import answers
-from preferences.models import Companions, LeavingAnswer, PreferenceChange, Recipient, Source, Subscription, Suppression
+from preferences.models import (
+    Companions,
+    LeavingAnswer,
+    PreferenceChange,
+    Recipient,
+    Source,
+    Subscription,
+    Suppression,
+    Wish,
+)
 from preferences.models.recipients import SuppressionReason
 from preferences.replay import differing
+from preferences.tracking import untracked
 from tests.commands import run
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 from tests.unsubscribe.makers import arrive, make_mail, nonce_of
@@ -194,6 +204,40 @@ def test_a_visit_that_was_written_late_is_swept() -> None:
     recorder.flush()
     assert tasks.sweep_erased.call() == 0
     assert Interaction.objects.of_recipient(story.alice.id).count() == 1
+
+
+def test_erasure_forgets_a_word_about_tracking_and_records_nothing_more() -> None:
+    story = tell_story()
+    story.alice.refuse_tracking(make_cause())
+    forget(story.alice)
+    row = PreferenceChange.objects.get(recipient_id=story.alice.id)
+    assert (row.is_untracked, row.replaced["is_untracked"]) == (True, False)
+    assert untracked([story.alice.id]) == {story.alice.id}
+    forget(story.alice)
+    assert untracked([story.alice.id])
+    assert not list(differing([story.alice.id]))
+
+
+def test_neither_how_often_nor_tracking_stores_an_erased_person_again() -> None:
+    story = tell_story()
+    forget(story.alice)
+    cause = make_cause(Source.PREFERENCE_PAGE)
+    wishes = {story.mail.topic.id: Wish(frequency="weekly", paused_until=date(2030, 2, 3))}
+    assert not story.alice.choose(wishes, cause).has_changed
+    assert not story.alice.allow_tracking(cause).has_changed
+    assert not story.alice.pause(date(2030, 2, 3), cause).has_changed
+    assert Recipient.objects.get(id=story.alice.id).address == ""
+    assert not Subscription.objects.filter(recipient_id=story.alice.id).exists()
+
+
+def test_who_comes_back_goes_on_unrecorded_until_they_say_otherwise() -> None:
+    story = tell_story()
+    forget(story.alice)
+    story.alice.opt_in(story.mail.topic.id, make_cause(Source.PREFERENCE_PAGE))
+    assert untracked([story.alice.id])
+    assert story.alice.allow_tracking(make_cause(Source.PREFERENCE_PAGE)).has_changed
+    assert not untracked([story.alice.id])
+    assert not list(differing([story.alice.id]))
 
 
 # The operator's command
