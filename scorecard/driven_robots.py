@@ -1,12 +1,14 @@
 """Robots that drive a browser: stock, disguised, and hidden as well as the field knows how.
 
 `navigator.webdriver` is true in a window that is driven or disguised; a window of `stealth` differs from a person's in
-nothing. None of them knows our page: they act at once and alike on every page, and never wait for its answer.
+nothing. None of them knows our page: they act at once and alike on every page, and look at no answer; but they stay
+until whatever a page sends has been answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,23 +16,33 @@ from playwright.async_api import CDPSession, Page
 
 from scorecard.browsers import Window
 from scorecard.http_robots import ORGANISATION, ROBOTS, open_all
+from scorecard.traffic import Traffic
 from scorecard.visits import Visit
 
 STEALTH = Window.DESKTOP
 _AHEAD = 40_000  # milliseconds by which capture engines move the page's clock
+_FETCHED = {"Ready", "Success", "Failure"}  # the protocol's words; a prerender of another site becomes a prefetch
 _LEAVE = "[data-choice] [value=leave]"
 # How many of an organisation's fifty a gateway opens in a browser here; all would take the run too long.
 FEW, MORE = 4, 12
 
 
 @asynccontextmanager
-async def loaded(visit: Visit, kind: Window, link: str = "") -> AsyncIterator[Page]:
-    """Load the link by its address, as programs do, and stay until nothing moves on the network."""
+async def blank(visit: Visit, kind: Window) -> AsyncIterator[tuple[Page, Traffic]]:
+    """An empty page, left when nothing moves on the network any more."""
     async with visit.browsers.window(kind, visit.network) as window:
-        page = await window.new_page()
+        with Traffic.of(window) as traffic:
+            page = await window.new_page()
+            yield page, traffic
+            await traffic.rest(page)
+
+
+@asynccontextmanager
+async def loaded(visit: Visit, kind: Window, link: str = "") -> AsyncIterator[tuple[Page, Traffic]]:
+    """Load the link by its address, as programs do, and stay until nothing moves on the network."""
+    async with blank(visit, kind) as (page, traffic):
         await page.goto(link or visit.mail.leave, wait_until="load")
-        yield page
-        await page.wait_for_load_state("networkidle")
+        yield page, traffic
 
 
 async def act_at_once(page: Page) -> None:
@@ -93,8 +105,19 @@ async def prerender(visit: Visit) -> None:
 async def _speculate(visit: Visit, action: str) -> None:
     rule = f'{{"source": "list", "urls": ["{visit.mail.leave}"], "eagerness": "immediate"}}'
     mail = visit.webmail.page(f'<script type=speculationrules>{{"{action}": [{rule}]}}</script>')
-    async with loaded(visit, STEALTH, mail):
-        pass
+    async with blank(visit, STEALTH) as (page, _):
+        session = await page.context.new_cdp_session(page)
+        is_fetched = asyncio.Event()
+
+        def hear(news: dict[str, str]) -> None:
+            if news["status"] in _FETCHED:
+                is_fetched.set()
+
+        session.on("Preload.prefetchStatusUpdated", hear)
+        await session.send("Preload.enable")
+        await page.goto(mail, wait_until="load")
+        async with asyncio.timeout(20):
+            await is_fetched.wait()
 
 
 # Acting on it like a capture engine
@@ -102,20 +125,22 @@ async def _speculate(visit: Visit, action: str) -> None:
 
 @ROBOTS.enter("stealth, pointer, wheel and key at once", shows="a key that no finger held")
 async def capture(visit: Visit) -> None:
-    async with loaded(visit, STEALTH) as page:
+    async with loaded(visit, STEALTH) as (page, _):
         await act_at_once(page)
 
 
 @ROBOTS.enter("stealth, clock ahead", shows="a clock that jumps")
 async def clock_ahead(visit: Visit) -> None:
-    """The page's clock is moved once the page has loaded, and what waits for it runs; then input at once."""
-    async with visit.browsers.window(Window.ONCE, visit.network) as window:
-        page = await window.new_page()
+    """The page's clock stands still while the page loads, then is moved ahead of ours, and what waits for it runs; then
+    input at once. Standing, it shows the page nothing of how long a busy machine takes to get there."""
+    async with blank(visit, Window.ONCE) as (page, _):
         await page.clock.install()
+        await page.clock.pause_at(time.time() + 60)  # it stands only at a moment to come
+        began = time.monotonic()
         await page.goto(visit.mail.leave, wait_until="load")
-        await page.clock.fast_forward(_AHEAD)
+        await page.clock.fast_forward(_AHEAD + round(1000 * (time.monotonic() - began)))
+        await page.clock.resume()
         await act_at_once(page)
-        await page.wait_for_load_state("networkidle")
 
 
 @ROBOTS.enter("stealth, virtual time", shows="a clock ahead of ours", is_quick=False)
@@ -154,11 +179,9 @@ async def without_hidden(visit: Visit) -> None:
 
 
 async def _open_in_browser(visit: Visit, *links: str) -> None:
-    async with visit.browsers.window(STEALTH, visit.network) as window:
-        page = await window.new_page()
+    async with blank(visit, STEALTH) as (page, _):
         for link in links:
             await page.goto(link, wait_until="load")
-        await page.wait_for_load_state("networkidle")
 
 
 # Pressing
@@ -166,51 +189,51 @@ async def _open_in_browser(visit: Visit, *links: str) -> None:
 
 @ROBOTS.enter("script that submits the form", shows="webdriver")
 async def submit_by_script(visit: Visit) -> None:
-    async with loaded(visit, Window.DRIVEN) as page:
-        await _leaving(page, "document.querySelector('[data-choice]').submit()")
+    async with loaded(visit, Window.DRIVEN) as (page, traffic):
+        await _leaving(page, traffic, "document.querySelector('[data-choice]').submit()")
 
 
 @ROBOTS.enter("script that requests a submit", shows="webdriver", is_quick=False)
 async def request_submit(visit: Visit) -> None:
-    async with loaded(visit, Window.DISGUISED) as page:
-        await _leaving(page, f"(b => b.form.requestSubmit(b))(document.querySelector('{_LEAVE}'))")
+    async with loaded(visit, Window.DISGUISED) as (page, traffic):
+        await _leaving(page, traffic, f"(b => b.form.requestSubmit(b))(document.querySelector('{_LEAVE}'))")
 
 
 @ROBOTS.enter("script that clicks the button", shows="webdriver")
 async def click_by_script(visit: Visit) -> None:
-    async with loaded(visit, Window.DRIVEN) as page:
-        await _leaving(page, f"document.querySelector('{_LEAVE}').click()")
+    async with loaded(visit, Window.DRIVEN) as (page, traffic):
+        await _leaving(page, traffic, f"document.querySelector('{_LEAVE}').click()")
 
 
 # Not quick, like the next but one: whether it is put back depends on how fast this machine lets it press.
 @ROBOTS.enter("stealth, script clicks the button", shows="a click that no hand made", is_quick=False)
 async def stealth_click_by_script(visit: Visit) -> None:
-    async with loaded(visit, STEALTH) as page:
-        await _leaving(page, f"document.querySelector('{_LEAVE}').click()")
+    async with loaded(visit, STEALTH) as (page, traffic):
+        await _leaving(page, traffic, f"document.querySelector('{_LEAVE}').click()")
 
 
 @ROBOTS.enter("driven press of the button", shows="webdriver")
 async def press(visit: Visit) -> None:
-    async with loaded(visit, Window.DISGUISED) as page:
-        await _press_at_once(page)
+    async with loaded(visit, Window.DISGUISED) as (page, traffic):
+        await _press_at_once(page, traffic)
 
 
 @ROBOTS.enter("stealth, press of the button", shows="a button that no finger held", is_quick=False)
 async def stealth_press(visit: Visit) -> None:
-    async with loaded(visit, STEALTH) as page:
-        await _press_at_once(page)
+    async with loaded(visit, STEALTH) as (page, traffic):
+        await _press_at_once(page, traffic)
 
 
-async def _leaving(page: Page, script: str) -> None:
+async def _leaving(page: Page, traffic: Traffic, script: str) -> None:
     """Run a script that leaves the page; it does not ask whether the button can be seen."""
-    await page.wait_for_load_state("networkidle")
+    await traffic.rest(page)
     async with page.expect_navigation(wait_until="load"):
         await page.evaluate(script)
 
 
-async def _press_at_once(page: Page) -> None:
+async def _press_at_once(page: Page, traffic: Traffic) -> None:
     """A click by the browser's protocol: the pointer jumps there, and the button goes down and up at once."""
-    await page.wait_for_load_state("networkidle")
+    await traffic.rest(page)
     button = page.locator(_LEAVE)
     if await button.is_visible():
         async with page.expect_navigation(wait_until="load"):
@@ -223,13 +246,11 @@ async def _press_at_once(page: Page) -> None:
 @ROBOTS.enter("stealth, clicks in a mail page")
 async def click_in_mail(visit: Visit) -> None:
     """Renders the mail on another site and clicks its link there, as one that knows how to."""
-    async with visit.browsers.window(STEALTH, visit.network) as window:
-        mail = await window.new_page()
+    async with blank(visit, STEALTH) as (mail, traffic):
         await mail.goto(visit.webmail.mail(visit.mail.leave))
-        async with window.expect_page() as opened:
+        async with mail.context.expect_page() as opened:
             await mail.get_by_role("link", name="leave").click()
-        page = await opened.value
-        await page.wait_for_load_state("networkidle")
+        await traffic.rest(await opened.value)
 
 
 @ROBOTS.enter("gateway: 50 by HTTP, 4 by browser", shows="fifty recipients, the hidden link", recipients=ORGANISATION)
@@ -248,8 +269,4 @@ async def browse_for_all(visit: Visit) -> None:
 
 async def _browse(visit: Visit, recipients: int) -> None:
     """Open the links one after the other in one window, as fast as they load."""
-    async with visit.browsers.window(STEALTH, visit.network) as window:
-        page = await window.new_page()
-        for mail in visit.mails[:recipients]:
-            await page.goto(mail.leave, wait_until="load")
-        await page.wait_for_load_state("networkidle")
+    await _open_in_browser(visit, *(mail.leave for mail in visit.mails[:recipients]))
