@@ -17,7 +17,11 @@ _MOST_TICKS = 5
 
 
 # Kinds differ in colour, and in a pattern for whom colours do not tell apart; the rest are plain.
-PATTERNS = {"machine": "stripes", "unsure": "dots", "away": "stripes", "back": "dots"}
+PATTERNS = {"machine": "stripes", "unsure": "dots", "prefetched": "lines", "away": "stripes", "back": "dots"}
+
+
+def pattern_of(kind: str) -> str:
+    return PATTERNS.get(kind, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Part:
 
     @property
     def pattern(self) -> str:
-        return PATTERNS.get(self.kind, "")
+        return pattern_of(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`title` and `description` are for whom cannot see it."""
+    """`title` and `description` are for whom cannot see it. `slug` tells it from others on the same page."""
 
     title: str
     description: str
     bars: tuple[Bar, ...]
     lines: tuple[Line, ...]
     ticks: tuple[Tick, ...]
+    slug: str = "chart"
     height: int = HEIGHT
 
 
@@ -96,7 +101,7 @@ def draw(buckets: Sequence[Bucket], *, is_hourly: bool) -> Chart:
     )
 
 
-def draw_columns(columns: Sequence[Column], *, title: str, description: str) -> Chart:
+def draw_columns(columns: Sequence[Column], *, title: str, description: str, slug: str = "chart") -> Chart:
     top = scale_end(max((column.total for column in columns), default=0))
     step = 100 / max(len(columns), 1)
     bars = tuple(
@@ -109,7 +114,7 @@ def draw_columns(columns: Sequence[Column], *, title: str, description: str) -> 
         for index, column in enumerate(columns)
     )
     lines = tuple(Line(f"{_y(value, top):.1f}", f"{value:,}") for value in sorted({0, top // 2, top}))
-    return Chart(title, description, bars, lines, tuple(_ticks([column.label for column in columns])))
+    return Chart(title, description, bars, lines, tuple(_ticks([column.label for column in columns])), slug)
 
 
 def scale_end(most: int) -> int:
@@ -162,7 +167,7 @@ class Piece:
 
     @property
     def pattern(self) -> str:
-        return PATTERNS.get(self.kind, "")
+        return pattern_of(self.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +15,8 @@ from django.utils.formats import date_format
 from django.utils.http import urlencode
 
 from engagement.admin.leaving_form import LeavingForm
-from engagement.admin.leaving_tables import Row, Table, by_door, by_topic, comebacks, outcomes, over_time, reasons
+from engagement.admin.leaving_tables import by_door, by_topic, comebacks, outcomes, over_time, reasons
+from engagement.admin.tables import Row, Table, as_file
 from engagement.leaving import Instead, Outcome, Statistics, statistics
 from engagement.leaving_answers import comments, given
 from preferences.admin.scope import brands_of
@@ -144,20 +143,4 @@ def _file(request: HttpRequest, form: LeavingForm, slug: str) -> HttpResponse:
         tables = [found] if found else []
     else:
         tables = _tables(request, form, statistics(form.span))
-    table = next((table for table in tables if table.slug == slug), None)
-    if table is None:
-        raise Http404
-    days = f"{form.cleaned_data['since']}-to-{form.cleaned_data['until']}"
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="leaving-{table.slug}-{days}.csv"'
-    lines: Iterable[Iterable[int | str]] = [
-        table.columns,
-        *((row.file_label or row.label, *row.cells) for row in table.rows),
-    ]
-    csv.writer(answer).writerows([harmless(cell) for cell in line] for line in lines)
-    return answer
-
-
-def harmless(cell: int | str) -> int | str:
-    """Return a cell that no spreadsheet takes for a formula: what people write stands in there."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return as_file(tables, slug, f"leaving-{{}}-{form.cleaned_data['since']}-to-{form.cleaned_data['until']}")

@@ -6,24 +6,20 @@ from typing import Any
 
 from django import forms
 
-from engagement.admin.period import PERIODS, PeriodForm
+from engagement.admin.period import ChannelForm
 from engagement.leaving import Span
 from preferences.admin.scope import AnyUser, within
-from preferences.links import Channel
 from preferences.models import Topic
 
 EVERYTHING = "everything"
-_CHANNELS = {Channel.EMAIL.value: "E-mail", Channel.SMS.value: "SMS"}
 
 
-class LeavingForm(PeriodForm):
+class LeavingForm(ChannelForm):
     """A period, a brand, a topic (by id, or what ends everything) and a channel."""
 
-    periods = PERIODS | {"365": "Last 365 days"}
-    longest_years = 3
+    field_order = ("since", "until", "brand", "period", "topic", "channel")
 
     topic = forms.ChoiceField(required=False)
-    channel = forms.ChoiceField(required=False, choices=[("", "All channels"), *_CHANNELS.items()])
 
     def __init__(self, user: AnyUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
@@ -58,12 +54,8 @@ class LeavingForm(PeriodForm):
 
     @property
     def own_parameters(self) -> dict[str, str]:
-        """The same choice for this page, with the days named."""
-        cleaned = self.cleaned_data
-        chosen = {"since": cleaned["since"].isoformat(), "until": cleaned["until"].isoformat()}
-        chosen |= {"brand": str(cleaned["brand"].pk) if cleaned["brand"] else ""}
-        chosen |= {"topic": cleaned["topic"], "channel": cleaned["channel"]}
-        return {name: value for name, value in chosen.items() if value}
+        topic = self.cleaned_data["topic"]
+        return super().own_parameters | ({"topic": topic} if topic else {})
 
 
 def _by_brand(topics: list[Topic]) -> list[Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format
 
-from engagement.admin.chart import Chart, Column, Piece, across, draw_columns
+from engagement.admin.chart import Column, across, draw_columns
+from engagement.admin.tables import Row, Table, capital, share
 from engagement.leaving import Away, Instead, Left, Outcome, Returned, Span, Statistics
 from engagement.leaving_answers import Given
 from preferences.leaving import BUILT_IN_REASONS
@@ -43,47 +43,7 @@ _AWAY = {
     Away.MONTH: "Within 30 days",
     Away.LONGER: "Later",
 }
-MOST_DRAWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its name, its numbers (text where it is a share), the bar that draws it, and its name in a file where
-    that is another."""
-
-    label: str
-    cells: tuple[int | str, ...]
-    pieces: tuple[Piece, ...] = ()
-    count: int = 0
-    url: str = ""
-    file_label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """`columns` begin with the name of the rows' heads."""
-
-    slug: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    total: Row | None = None
-    help: str = ""
-    empty: str = "Nobody left in this period."
-    kinds: tuple[str, ...] = ()
-    chart: Chart | None = None
-
-    @property
-    def drawn(self) -> tuple[Row, ...]:
-        return self.rows[:MOST_DRAWN]
-
-    @property
-    def is_cut(self) -> bool:
-        return len(self.rows) > MOST_DRAWN
-
-    @property
-    def legend(self) -> list[tuple[str, str]]:
-        return [(kind, KINDS[kind]) for kind in self.kinds]
+_LEGEND = tuple(KINDS.items())
 
 
 def kinds_of(cells: Iterable[Left]) -> Counter[str]:
@@ -111,7 +71,7 @@ def outcomes(told: Statistics) -> Table:
         Row("All", (total, share(total, total))),
         "Who left is told by the first thing that came of it, up to today. Who chose fewer mails or a pause on the "
         "preference page had not left; they count once for each topic, unless they undid it.",
-        kinds=tuple(KINDS),
+        legend=_LEGEND,
     )
 
 
@@ -166,7 +126,7 @@ def _split(
     rows = tuple(_split_row(label, kinds, most, link) for label, kinds, link in found)
     total = kinds_of(cells)
     columns = (head, "Left", *(capital(words) for words in KINDS.values()))
-    return Table(slug, title, columns, rows, _split_row("All", total, 0, ""), help, kinds=tuple(KINDS))
+    return Table(slug, title, columns, rows, _split_row("All", total, 0, ""), help, legend=_LEGEND)
 
 
 def _split_row(label: str, kinds: Counter[str], most: int, url: str) -> Row:
@@ -199,7 +159,7 @@ def over_time(told: Statistics, span: Span) -> Table:
         tuple(rows),
         Row("All", tuple(sums)),
         "The bars are those who left, by when they left; “Came back” is by when they came back, whenever they left.",
-        kinds=tuple(KINDS),
+        legend=_LEGEND,
         chart=draw_columns(columns, title=title, description=f"{sums[0]:,} in all. The table has each {span.unit}."),
     )
 
@@ -239,7 +199,7 @@ def comebacks(told: Statistics) -> Table:
         Row("All", (total.total(), *(total[away] for away in _AWAY))),
         "Who came back in this period, whenever they had left, by the time that they were away.",
         "Nobody came back in this period.",
-        kinds=("back",),
+        legend=(("back", KINDS["back"]),),
     )
 
 
@@ -278,11 +238,3 @@ def _reason_name(given: Given, own: Mapping[tuple[int, str], str], brands: Mappi
     if not given.reason:
         return "In their own words alone"
     return str(BUILT_IN_REASONS.get(given.reason, given.reason))
-
-
-def share(count: int, total: int) -> str:
-    return f"{100 * count / total:.1f}%" if total else "–"
-
-
-def capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

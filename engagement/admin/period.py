@@ -11,11 +11,13 @@ from django.utils import timezone
 from engagement.prevented import Scope
 from preferences.admin.filters import day_start
 from preferences.admin.scope import AnyUser, brand_ids_of, brands_of
+from preferences.links import Channel
 from preferences.models import Brand
 
 LONGEST = timedelta(days=366)
 PERIODS = {"7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}
 DEFAULT_PERIOD = "30"
+CHANNELS = {Channel.EMAIL.value: "E-mail", Channel.SMS.value: "SMS"}
 _DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -79,6 +81,23 @@ class PeriodForm(forms.Form):
         if cleaned["brand"]:
             parameters["brand__id__exact"] = str(cleaned["brand"].pk)
         return parameters
+
+
+class ChannelForm(PeriodForm):
+    """A period of up to years, a brand, and a channel."""
+
+    periods = PERIODS | {"365": "Last 365 days"}
+    longest_years = 3
+
+    channel = forms.ChoiceField(required=False, choices=[("", "All channels"), *CHANNELS.items()])
+
+    @property
+    def own_parameters(self) -> dict[str, str]:
+        """The same choice for this page, with the days named."""
+        cleaned = self.cleaned_data
+        chosen = {"since": cleaned["since"].isoformat(), "until": cleaned["until"].isoformat()}
+        chosen |= {"brand": str(cleaned["brand"].pk) if cleaned["brand"] else "", "channel": cleaned["channel"]}
+        return {name: value for name, value in chosen.items() if value}
 
 
 class ScopeForm(PeriodForm):

@@ -12,8 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from engagement.admin.leaving import harmless
-from engagement.admin.leaving_tables import Table
+from engagement.admin.tables import Table, harmless
 from preferences.leaving import cut_answers, store_answer
 from preferences.models import Brand, LeavingReason, PreferenceChange, Recipient, Source, Topic
 from preferences.models.writing import Setting
