@@ -51,13 +51,13 @@ class Origin:
 
 
 # The planner is held to index look-ups, so that a batch costs the same however large the tables are.
-_BEGIN = """
+BEGIN = """
 SELECT pg_advisory_xact_lock(%s, %s),
        CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
        set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
        set_config('enable_seqscan', 'off', true)
 """
-_GIVEN = """
+GIVEN = """
 WITH given AS (
     SELECT DISTINCT ON (id, topic_id) id, address, line, topic_id, coalesce(reason, '') AS reason,
            jsonb_strip_nulls(jsonb_build_object('file', %(file)s::text, 'line', line, 'date', date)) AS evidence
@@ -132,8 +132,8 @@ _SUPPRESSED = """, change AS (
 )
 SELECT count(*) FROM change
 """
-_OPT_OUT = _GIVEN + _LEAVING_TOPICS + _KNOWN + _OUT_OF_TOPICS
-_SUPPRESS = _GIVEN + _LEAVING_EVERYTHING + _KNOWN + _SUPPRESSED
+_OPT_OUT = GIVEN + _LEAVING_TOPICS + _KNOWN + _OUT_OF_TOPICS
+_SUPPRESS = GIVEN + _LEAVING_EVERYTHING + _KNOWN + _SUPPRESSED
 
 
 def in_batches(wishes: Iterable[OptOut]) -> Iterator[list[OptOut]]:
@@ -154,13 +154,13 @@ def opt_out_many(brand: Brand, channel: Channel, wishes: Sequence[OptOut], origi
     """
     topic_ids = {slug: brand.topic_for(slug).id for slug in {wish.topic for wish in wishes} if slug}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_BEGIN, [BRAND_LOCK, brand.id])
+        cursor.execute(BEGIN, [BRAND_LOCK, brand.id])
         return _execute((_OPT_OUT, _SUPPRESS), brand, channel, wishes, topic_ids, origin)
 
 
 def count_new(brand: Brand, channel: Channel, wishes: Sequence[OptOut]) -> int:
     """Return how many opt-outs `opt_out_many` would write now."""
-    statements = (_GIVEN + _LEAVING_TOPICS + _COUNT, _GIVEN + _LEAVING_EVERYTHING + _COUNT)
+    statements = (GIVEN + _LEAVING_TOPICS + _COUNT, GIVEN + _LEAVING_EVERYTHING + _COUNT)
     known = dict(brand.topics.values_list("slug", "id"))
     unknown = sorted({wish.topic for wish in wishes} - known.keys())
     topic_ids = known | {slug: -number for number, slug in enumerate(unknown, 1)}
@@ -188,12 +188,13 @@ def _execute(
     with connection.cursor() as cursor:
         for statement, part in zip(statements, parts, strict=True):
             if part:
-                cursor.execute(statement, common | _arrays(part, topic_ids))
+                cursor.execute(statement, common | arrays(part, topic_ids))
                 count += cursor.fetchone()[0]
     return count
 
 
-def _arrays(wishes: Sequence[OptOut], topic_ids: Mapping[str, int]) -> dict[str, int | str]:
+def arrays(wishes: Sequence[OptOut], topic_ids: Mapping[str, int]) -> dict[str, int | str]:
+    """Return the values of `GIVEN`, but the file's name."""
     return {
         "ids": _array(wish.recipient for wish in wishes),
         "addresses": _array(_quoted(wish.address) for wish in wishes),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
+import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -42,6 +44,13 @@ class CsvFile:
         encoding = "utf-16" if has_utf16_bom else "utf-8-sig"
         with path.open(encoding=encoding, errors="surrogateescape") as file:
             yield cls(file)
+
+    @classmethod
+    def open_or_stdin(cls, path: Path | None) -> AbstractContextManager[CsvFile]:
+        """Open `path`, or without one read standard input. Raises OSError."""
+        if path is not None:
+            return cls.open(path)
+        return nullcontext(cls(io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", errors="surrogateescape")))
 
     def size_read(self) -> int:
         """How many bytes of the file have been read so far."""

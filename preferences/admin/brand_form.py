@@ -44,7 +44,7 @@ class BrandForm(forms.ModelForm[Brand]):
         fields = [
             *("name", "slug", "base_url", "accent", "accent_dark", "language", "from_email", "reply_to"),
             *("imprint_url", "privacy_url", "policy", "settle_minutes", "sends_notice", "is_double_opt_in"),
-            *("asks_why", "members"),
+            *("asks_why", "tracks", "members"),
         ]
 
     def __init__(self, *args: Any, **options: Any) -> None:

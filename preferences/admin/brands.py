@@ -53,6 +53,7 @@ class BrandAdmin(PreviewViews, FarewellAdmin[Brand]):
         ("Legal links", {"fields": ["imprint_url", "privacy_url"], "description": "At the foot of every page."}),
         ("Mail", {"fields": ["from_email", "reply_to", "sends_notice"]}),
         ("Coming and leaving", {"fields": ["is_double_opt_in", "asks_why"]}),
+        ("Opens and clicks", {"fields": ["tracks"]}),
         ("Doubt", {"fields": ["policy", "settle_minutes"]}),
         ("Who sees it", {"fields": ["members"]}),
         ("State", {"fields": ["address_key", "created_at", "ways"]}),

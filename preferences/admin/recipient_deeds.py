@@ -156,5 +156,34 @@ def _lift(recipient: Recipient, back_url: str) -> Deed:
     return Deed(question, lambda cause, _: recipient.lift_suppression(cause), "not suppressed.")
 
 
-_ABOVE = {"suppress": _suppress, "lift": _lift, "pause": _pause_everything, "go-on": _go_on}
+def _refuse_tracking(recipient: Recipient, back_url: str) -> Deed:
+    question = Question(
+        "Stop recording opens and clicks",
+        f"{recipient.brand} will record neither opens nor clicks of {recipient.address}. Links go on working, and "
+        "visits to the unsubscribe pages are recorded: they keep robots from leaving for the person.",
+        "Stop recording",
+        back_url,
+    )
+    return Deed(question, lambda cause, _: recipient.refuse_tracking(cause), "opens and clicks are not recorded.")
+
+
+def _allow_tracking(recipient: Recipient, back_url: str) -> Deed:
+    question = Question(
+        "Record opens and clicks again",
+        f"{recipient.brand} will record opens and clicks of {recipient.address} again. Do this only if the person "
+        "asked for it: the reason is the record of their consent.",
+        "Record again",
+        back_url,
+    )
+    return Deed(question, lambda cause, _: recipient.allow_tracking(cause), "opens and clicks are recorded.")
+
+
+_ABOVE = {
+    "suppress": _suppress,
+    "lift": _lift,
+    "pause": _pause_everything,
+    "go-on": _go_on,
+    "refuse-tracking": _refuse_tracking,
+    "allow-tracking": _allow_tracking,
+}
 _OF_TOPIC = {"opt-in": _opt_in, "opt-out": _opt_out, "pause": _pause_topic, "go-on": _go_on_with_topic}

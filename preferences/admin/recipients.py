@@ -37,6 +37,17 @@ class FoundFilter(admin.SimpleListFilter):
         return queryset.filter(id__in=_uuids(value.split(","))) if value else queryset
 
 
+class TrackingFilter(admin.SimpleListFilter):
+    title = "tracking"
+    parameter_name = "tracking"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [("no", "Refused")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(is_untracked=True) if self.value() == "no" else queryset
+
+
 def _uuids(texts: list[str]) -> list[UUID]:
     try:
         return [UUID(text) for text in texts]
@@ -55,7 +66,7 @@ class RecipientAdmin(LookOnlyAdmin[Recipient]):
     )
     list_display = ["address", "brand", "channel", "created_at"]
     list_select_related = ["brand"]
-    list_filter = ["brand", "channel", FoundFilter]
+    list_filter = ["brand", "channel", TrackingFilter, FoundFilter]
     search_fields = ["address"]
     search_help_text = (
         "A whole address or phone number is found at once. A part of one, from 3 characters on, reads every row and is "

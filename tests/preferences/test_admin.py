@@ -19,6 +19,7 @@ from preferences.admin import finding
 from preferences.links import Channel, LinkKey
 from preferences.models import Brand, BrandKey, PreferenceChange, Recipient, Source, Topic
 from preferences.models.recipients import SuppressionReason
+from preferences.tracking import untracked
 from tests.makers import make_brand, make_cause, make_key, make_recipient, make_topic
 from tests.preferences.makers import brand_form, topic_form
 
@@ -169,6 +170,40 @@ def test_looking_at_the_question_changes_nothing(admin_client: Client, verb: str
     admin_client.options(url)
     assert PreferenceChange.objects.count() == count
     assert recipient.receives([topic]) == {topic.pk: not receives}
+
+
+def test_tracking_is_refused_and_allowed_on_somebodys_behalf(admin_client: Client) -> None:
+    recipient, _ = left()
+    for verb, sentence in (("refuse-tracking", "Refused tracking"), ("allow-tracking", "Allowed tracking")):
+        url = f"{RECIPIENTS}{recipient.pk}/deed/{verb}/"
+        assert url in page(admin_client, f"{RECIPIENTS}{recipient.pk}/change/")
+        page(admin_client, url)
+        response = admin_client.post(url, {"reason": "Asked by phone."}, follow=True)
+        assert sentence in response.content.decode()
+        assert bool(untracked([recipient.pk])) is (verb == "refuse-tracking")
+    change = PreferenceChange.objects.newest_first()[0]
+    assert (change.source, change.actor, change.reason) == (Source.ADMIN, "admin", "Asked by phone.")
+
+
+def test_the_list_shows_those_who_refused_tracking(admin_client: Client) -> None:
+    brand = make_brand()
+    left(brand, "alice@example.org")[0].refuse_tracking(make_cause())
+    left(brand, "bob@example.org")
+    assert "bob@example.org" in page(admin_client, RECIPIENTS)
+    html = page(admin_client, f"{RECIPIENTS}?tracking=no")
+    assert "alice@example.org" in html
+    assert "bob@example.org" not in html
+
+
+def test_a_brand_stops_tracking_by_its_form(admin_client: Client) -> None:
+    brand = make_brand()
+    url = f"/admin/preferences/brand/{brand.pk}/change/"
+    admin_client.post(url, brand_form(name=brand.name))
+    brand.refresh_from_db()
+    assert not brand.tracks
+    admin_client.post(url, brand_form(name=brand.name, tracks="on"))
+    brand.refresh_from_db()
+    assert brand.tracks
 
 
 def test_a_change_needs_a_reason(admin_client: Client) -> None:

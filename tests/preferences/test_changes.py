@@ -193,6 +193,13 @@ def test_a_suppression_has_no_topic(news: Topic) -> None:
     make_recipient(news.brand).suppress(SuppressionReason.ADMIN, make_cause(Source.ADMIN))
     [change] = changes(1)
     assert (change["topic"], change["state"], change["provisional_until"]) == (None, "out", None)
+    assert change["untracked"] is False
+
+
+def test_a_word_about_tracking_stands_above_the_topics_too(news: Topic) -> None:
+    make_recipient(news.brand).refuse_tracking(make_cause(Source.ADMIN))
+    [change] = changes(1)
+    assert (change["topic"], change["state"], change["untracked"]) == (None, "default", True)
 
 
 def test_a_reader_goes_on_after_its_cursor(news: Topic) -> None:

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import io
-import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from itertools import batched
 from pathlib import Path
 from typing import Any
@@ -41,7 +38,7 @@ class Command(ExampleCommand):
         self.read_count = self.new_count = self.bad_count = 0
         path: Path | None = options["file"]
         try:
-            with _opened(path) as file:
+            with CsvFile.open_or_stdin(path) as file:
                 self._take(file, path.stat().st_size if path else None)
         except (OSError, ImportFileError) as error:
             raise CommandError(f"{path or 'standard input'}: {getattr(error, 'strerror', None) or error}") from None
@@ -86,9 +83,3 @@ class Command(ExampleCommand):
         self.stdout.write(f"{self.read_count} rows read, {self.new_count} {done}, {self.bad_count} bad")
         if self.bad_count:
             raise CommandError(f"{self.bad_count} rows were left out.")
-
-
-def _opened(path: Path | None) -> AbstractContextManager[CsvFile]:
-    if path is not None:
-        return CsvFile.open(path)
-    return nullcontext(CsvFile(io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", errors="surrogateescape")))
