@@ -1,7 +1,7 @@
 """What is counted of the interactions, how far that has come, and what was changed about it later.
 
-Rows of the first three are written by SQL in the thousands (engagement/counting.py). `start` is the beginning of an
-hour, or of a day in the server's time zone. Counts are exact: recounting the interactions gives the same.
+Rows of the first four are written by SQL in the thousands (engagement/counting.py). `start` is the beginning of an
+hour, a day or a month in the server's time zone. Counts are exact: recounting the interactions gives the same.
 """
 
 from __future__ import annotations
@@ -18,10 +18,15 @@ from preferences.models import Brand
 class Level(models.TextChoices):
     HOUR = "hour"
     DAY = "day"
+    MONTH = "month"
 
 
 class Dimension(models.TextChoices):
-    """By what a tally or a reach is counted. In brackets what its `mailing` and `value` are."""
+    """By what a tally or a reach is counted. In brackets what its `mailing` and `value` are.
+
+    The long lists of the world (domains, networks, agents) are kept by day and month, not by hour; networks and agents
+    of machines alone.
+    """
 
     BRAND = "brand"  # ("", "")
     MAILING = "mailing"  # (mailing, "")
@@ -30,7 +35,7 @@ class Dimension(models.TextChoices):
     TOPIC = "topic"  # ("", topic)
     DOMAIN = "domain"  # ("", the recipients' mail domain)
     NETWORK = "network"  # ("", who owns the network, or the network itself)
-    AGENT = "agent"  # ("", the program's name, cut)
+    AGENT = "agent"  # ("", the program, cut)
     PACE = "pace"  # (mailing, ""), by `age`: when after sending
 
 
@@ -43,6 +48,7 @@ class Act(models.TextChoices):
     SCRIPT = "script"  # and its script ran
     LEFT = "left"  # and it ended with an opt-out, by whichever door
     CONVERSION = "conversion"
+    SCAN = "scan"  # a machine did any of it; only raw
 
 
 class Tally(models.Model):
@@ -54,7 +60,7 @@ class Tally(models.Model):
     )
     brand_id = models.BigIntegerField()
     dimension = models.CharField(max_length=8)
-    level = models.CharField(max_length=4)
+    level = models.CharField(max_length=5)
     start = models.DateTimeField()
     mailing = models.CharField(max_length=100)
     value = models.CharField(max_length=253)
@@ -86,7 +92,7 @@ class Reach(models.Model):
     )
     brand_id = models.BigIntegerField()
     dimension = models.CharField(max_length=8)
-    level = models.CharField(max_length=4)
+    level = models.CharField(max_length=5)
     start = models.DateTimeField()
     mailing = models.CharField(max_length=100)
     value = models.CharField(max_length=253)
@@ -110,7 +116,7 @@ class Reach(models.Model):
 
 class Touch(models.Model):
     """When a message first got an act, at one link (`link` other than 0) or at all. `cleaned_at` is null as long as
-    only robots and prefetches did it."""
+    only robots and prefetches did it. What happened to no mailing in particular is no message's."""
 
     pk = models.CompositePrimaryKey("recipient_id", "mailing", "act", "link")
     recipient_id = models.UUIDField()

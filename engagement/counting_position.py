@@ -1,0 +1,54 @@
+"""How far the counting has come, and who may count: one at a time, under an advisory lock of the transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from engagement.models import Position
+
+NAME = "counting"
+COUNTED_AFTER = timedelta(minutes=2)  # so that the second look knows what came around an event
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_LOCK = 0x0FA2E_0005
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A place in the feed of the interactions: everything up to the row `id` of the transaction `xid`."""
+
+    xid: int = 0
+    id: int = 0
+
+
+def try_lock() -> bool:
+    """Take the right to change what is counted up to the end of the transaction; False if somebody else has it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def lock() -> None:
+    """Wait for the right to change what is counted; keep it up to the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def place() -> Place:
+    """Return how far the counting has come."""
+    row = Position.objects.filter(name=NAME).values_list("xid", "id_read").first()
+    return Place(*row) if row else Place()
+
+
+def move(to: Place, complete_at: datetime | None) -> None:
+    """Store how far it has come; at `complete_at`, if given, nothing was left that could be counted."""
+    values = {"xid": to.xid, "id_read": to.id} | ({"moved_at": complete_at} if complete_at else {})
+    Position.objects.update_or_create(name=NAME, defaults=values, create_defaults={"moved_at": NEVER} | values)
+
+
+def counted_until() -> datetime | None:
+    """Up to when the figures are complete, but for what reaches the database late; None before the first count."""
+    moved_at = Position.objects.filter(name=NAME).values_list("moved_at", flat=True).first()
+    return moved_at - COUNTED_AFTER if moved_at and moved_at > NEVER else None
