@@ -1,4 +1,4 @@
-"""What the recorded interactions around a visit say about its visitor."""
+"""What the recorded interactions around a visit say about its visitor. Opens and clicks: surroundings.py."""
 
 from __future__ import annotations
 
@@ -53,19 +53,21 @@ def program_of(agent: str) -> str:
 # this network around the visit. `IS TRUE` keeps an index out of the choice: a plan made over a young month, and kept,
 # would read all that a gateway's address, or the whole brand, did meanwhile.
 _QUERY = """
-SELECT 'link', purpose || ' ' || topic, kind = %(hidden)s, left(md5(agent), 12) = %(program)s,
+SELECT 'link', purpose || ' ' || topic || COALESCE(' ' || link, ''), kind = %(hidden)s,
+       left(md5(agent), 12) = %(program)s,
        min(abs(extract(epoch FROM occurred_at - %(moment)s)))::float,
        bool_or(is_hard AND jsonb_path_exists(signals, %(machine)s)), NULL::bigint, NULL::bigint, NULL::bigint
 FROM engagement_interaction
 WHERE recipient_id = %(recipient)s AND mailing = %(mailing)s AND (visitor = %(visitor)s) IS TRUE
-  AND occurred_at BETWEEN %(hour_before)s AND %(until)s
+  AND occurred_at BETWEEN %(hour_before)s AND %(until)s AND kind NOT IN ('open', 'conversion')
 GROUP BY 2, 3, 4
 UNION ALL
 SELECT * FROM (
     SELECT DISTINCT 'person', agent, NULL::boolean, NULL::boolean, NULL::float, NULL::boolean, NULL::bigint,
            NULL::bigint, NULL::bigint
     FROM engagement_interaction
-    WHERE recipient_id = %(recipient)s AND verdict = 'human' AND signals @> %(hand)s::jsonb
+    WHERE recipient_id = %(recipient)s AND kind NOT IN ('open', 'click', 'conversion')
+      AND verdict = 'human' AND signals @> %(hand)s::jsonb
       AND (visitor = %(visitor)s) IS TRUE
       AND occurred_at BETWEEN %(month_before)s AND %(hour_before)s
     LIMIT 5
@@ -78,13 +80,13 @@ FROM (
     SELECT recipient_id, domain, visitor = %(visitor)s AND left(md5(agent), 12) = %(program)s AS is_own
     FROM engagement_interaction
     WHERE network = %(network)s::inet AND (brand_id = %(brand)s) IS TRUE
-      AND occurred_at BETWEEN %(minute_before)s AND %(minute_after)s
+      AND occurred_at BETWEEN %(minute_before)s AND %(minute_after)s AND kind NOT IN ('open', 'conversion')
     LIMIT 500
 ) AS near
 """
 # By its request or by its page, not by its context, which is looked at anew here.
-_MACHINE = '$[*] ? (@.name == "head_request" || @.name == "webdriver" || @.name == "framed")'
-_HAND = '[{"name": "trusted_input"}]'
+MACHINE = '$[*] ? (@.name == "head_request" || @.name == "webdriver" || @.name == "framed")'
+HAND = '[{"name": "trusted_input"}]'
 
 
 def context_of(seen: Seen) -> Context:
@@ -97,8 +99,8 @@ def context_of(seen: Seen) -> Context:
         _QUERY,
         {
             "hidden": Kind.HIDDEN_VISIT.value,
-            "machine": _MACHINE,
-            "hand": _HAND,
+            "machine": MACHINE,
+            "hand": HAND,
             "recipient": seen.recipient_id,
             "brand": seen.brand_id,
             "domain": seen.domain,
@@ -127,7 +129,7 @@ def _context(seen: Seen, rows: list[tuple[Any, ...]]) -> Context:
         recipient_count=max(1, recipients),
         is_one_organisation=is_one and strangers == 0,
         neighbour_count=max(1, colleagues) if is_one else 1,
-        was_human=_is_known((row[1] for row in rows if row[0] == "person"), seen.agent),
+        was_human=is_known((row[1] for row in rows if row[0] == "person"), seen.agent),
         is_learned_agent=learned.is_agent(seen.agent),
         is_learned_network=learned.is_network(seen.network),
         mail_gateway=gateway_of(seen.domain) if is_one else "",
@@ -142,5 +144,5 @@ def _trail(link: str, rows: list[tuple[Any, ...]]) -> Trail:
     )
 
 
-def _is_known(agents: Iterable[str], agent: str) -> bool:
+def is_known(agents: Iterable[str], agent: str) -> bool:
     return bool(own := family(agent)) and any(family(other) == own for other in agents)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
+from engagement.detection import Verdict
 from engagement.models.interactions import Kind
 
 # Signals by which a program says itself what it is, and those that the weekly rules have taught.
@@ -20,6 +21,12 @@ def record_of(kind: str, verdict: str, signals: Collection[str]) -> str:
     """Return the record type of an interaction from its kind, its verdict and the names of its hard and other signals
     that speak for a machine."""
     return _record_of(kind, verdict, bool(AGENT_SIGNALS.intersection(signals)), bool(LEARNED_SIGNALS & set(signals)))
+
+
+def record_of_verdict(kind: str, verdict: Verdict) -> str:
+    """Return the record type of an interaction that was judged so."""
+    against = [signal.name for signal in verdict.signals if signal.points > 0 or signal.is_hard]
+    return record_of(kind, verdict.value, against)
 
 
 @lru_cache(1_024)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Signal, Trail, Verdict, assess
+from engagement.detection import RULES_VERSION, Context, Facts, RequestFacts, Signal, Trail, Verdict, judge_facts
 from engagement.learning import learned
 from engagement.models import Kind
 from engagement.networks import Network, network_of
-from engagement.records import record_of
+from engagement.records import record_of_verdict
 from engagement.targets import link_number, stored_url
 from engagement.visitors import request_facts, truncated, visitor_address
 from preferences.addresses import network_hash
@@ -49,7 +49,7 @@ COLUMNS = (
 )
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _HIDDEN = Kind.HIDDEN_VISIT.value  # which proves a machine by itself
-_AGE_STEPS = (60, 300, 600)  # where the rules look; between them, visits with equal headers are judged alike
+_AGE_STEPS = (10, 60, 300, 600, 1_800)  # where the rules look; between them, visits with equal headers are judged alike
 
 
 def send_age(sent_at: int, moment: float) -> int | None:
@@ -106,7 +106,7 @@ def copy_row(event: Event) -> Row:
         agent,
         r"\N" if age is None else str(age),
         facts if event.facts is None else _facts_json(event.facts),
-        record if event.verdict is None else record_type(event.kind, event.verdict),
+        record if event.verdict is None else record_of_verdict(event.kind, event.verdict),
         claims.segment.translate(_ESCAPES),
         str(link_number(stored_url(claims.target))) if claims.target else r"\N",
     )
@@ -136,15 +136,9 @@ def _request_fields(
         is_learned_network=learned.is_network(cut_address),
     )
     facts = Facts(request, send_age=age, day=day, context=context)
-    verdict = assess(facts)
+    verdict = judge_facts(kind, facts)
     agent = request.agent.translate(_ESCAPES)
-    return _verdict_fields(verdict), agent, _facts_json(facts), record_type(kind, verdict)
-
-
-def record_type(kind: str, verdict: Verdict) -> str:
-    """Return the record type of an interaction that was judged so."""
-    against = [signal.name for signal in verdict.signals if signal.points > 0 or signal.is_hard]
-    return record_of(kind, verdict.value, against)
+    return _verdict_fields(verdict), agent, _facts_json(facts), record_of_verdict(kind, verdict)
 
 
 @lru_cache(8_192)

@@ -9,7 +9,16 @@ from __future__ import annotations
 from engagement.detection.facts import Context, Facts, PageFacts, Presence, RequestFacts, Trail
 from engagement.detection.policy import may_commit
 from engagement.detection.rules import Signal
-from engagement.detection.verdict import RULES_VERSION, Value, Verdict, assess, refute
+from engagement.detection.verdict import (
+    RULES_VERSION,
+    Value,
+    Verdict,
+    assess,
+    assess_click,
+    assess_open,
+    judge_facts,
+    refute,
+)
 
 __all__ = [
     "RULES_VERSION",
@@ -23,6 +32,9 @@ __all__ = [
     "Value",
     "Verdict",
     "assess",
+    "assess_click",
+    "assess_open",
+    "judge_facts",
     "may_commit",
     "refute",
 ]

@@ -32,14 +32,22 @@ def _has_hand(facts: Facts) -> bool:
 
 def hidden_link(facts: Facts) -> Signal | None:
     """Trustpilot 2021: 222 of 47,696 invisible links were followed, all by programs."""
-    if any(trail.has_visited_hidden_link for trail in _trail(facts)):
+    return hidden_link_of(*_trail(facts))
+
+
+def hidden_link_of(*trails: Trail) -> Signal | None:
+    if any(trail.has_visited_hidden_link for trail in trails):
         return Signal("hidden_link", 0, "The same visitor followed the link that no person can see.", is_hard=True)
     return None
 
 
 def links_in_a_burst(facts: Facts) -> Signal | None:
     """Gateways open all links of a mail at once; nobody clicks two within a second (Marketo, Phish Insight)."""
-    gaps = sorted(gap for trail in _trail(facts) for gap in trail.link_gaps)
+    return burst_of(*_trail(facts))
+
+
+def burst_of(*trails: Trail) -> Signal | None:
+    gaps = sorted(gap for trail in trails for gap in trail.link_gaps)
     if count := _burst(gaps):
         seconds = gaps[count - 2]
         reason = f"Opened {count} links of the same mail within {max(1, round(seconds))} s."
@@ -73,14 +81,15 @@ def many_recipients(facts: Facts) -> Signal | None:
     when another program scanned this mail from the same address: a gateway's browser beside its link checker."""
     context = facts.context
     is_shared = context.is_one_organisation or facts.request.network_class in {"consumer", "gateway"}
-    is_crowd_possible = _has_hand(facts) or (is_shared and not _is_scanned(context))
+    is_crowd_possible = _has_hand(facts) or (is_shared and not is_scanned(context))
     if context.recipient_count < (RECIPIENTS_OF_A_CROWD if is_crowd_possible else RECIPIENTS_OF_A_SCAN):
         return None
     reason = f"The same program opened the links of {context.recipient_count} recipients within a minute."
     return Signal("many_recipients", 0, reason, is_hard=True)
 
 
-def _is_scanned(context: Context) -> bool:
+def is_scanned(context: Context) -> bool:
+    """Whether another program at the same address scanned the mail within a minute."""
     return context.other.has_visited_hidden_link or _burst(context.other.link_gaps) > 0
 
 
@@ -104,7 +113,7 @@ def organisation_scan(facts: Facts) -> Signal | None:
 
 def other_program(facts: Facts) -> Signal | None:
     """Where a hand showed, another program's scan from the same address within a minute is a reason to look twice."""
-    if _has_hand(facts) and _is_scanned(facts.context):
+    if _has_hand(facts) and is_scanned(facts.context):
         return Signal("other_program", 2, "Another program at the same address scanned this mail in the same minute.")
     return None
 

@@ -124,6 +124,8 @@ class Context:
     is_one_organisation: bool = False
     neighbour_count: int = 1
     was_human: bool = False  # earlier, from the same address, with a browser of the same family
+    was_opened: bool = False  # a click's message: before it, by a person or by nobody knows whom
+    lacks_open: bool = False  # a click's message: not opened before, in a mailing of which others' opens are known
     is_learned_agent: bool = False
     is_learned_network: bool = False
     mail_gateway: str = ""  # who takes the mail of the recipient's domain, when that is a known gateway
