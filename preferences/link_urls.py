@@ -16,6 +16,14 @@ DOORS = {
 }
 
 
+_ENDINGS = {Purpose.OPEN: ".gif"}  # some mail programs fetch a picture only by a picture's name
+
+
 def url_of(base: str, purpose: Purpose, token: str) -> str:
     """Return the URL of `token` under a brand's `link_base`. Raises KeyError for a purpose without a door."""
-    return f"{base}/{DOORS[purpose]}/{token}"
+    return f"{base}/{DOORS[purpose]}/{token}{_ENDINGS.get(purpose, '')}"
+
+
+def short_url_of(base: str, code: str) -> str:
+    """Return the URL of a short link, which stands for one of the above."""
+    return f"{base}/s/{code}"

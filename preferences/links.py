@@ -18,8 +18,10 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import batched
 from json.encoder import encode_basestring
+from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,7 +32,7 @@ SECRET_BYTES = 32
 MAX_TOKEN_LENGTH = 4096  # characters; a click target of 2,000 characters still fits
 MAX_ADDRESS_LENGTH = 320  # RFC 5321: 64 for the local part, 255 for the domain, and the @
 MAX_MAILING_LENGTH = 100
-MAX_TARGET_LENGTH = 2000
+MAX_TARGET_LENGTH = 2000  # bytes of UTF-8
 _SEGMENT_MARK = "#"
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -38,6 +40,10 @@ _HEAD_BYTES = KID_BYTES + _NONCE_BYTES
 _LATEST_SENT_AT = 2**40  # seconds; far beyond any clock, small enough for every language's integers
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\Z")
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+# A target is what browsers and this program read alike: where it leads must not depend on who reads it. A backslash
+# before the path is a slash to a browser and part of the name to others.
+_IN_HOST = r"[^/?#@\\\s<>\"^`{|}]"
+_TARGET = re.compile(rf"https?://(?:{_IN_HOST}*@)?{_IN_HOST}+(?:[/?#][^\x00-\x1f\x7f-\x9f]*)?\Z", re.IGNORECASE)
 _NOBODYS_CIPHER = AESGCM(bytes(SECRET_BYTES))
 
 
@@ -60,7 +66,7 @@ class Channel(StrEnum):
 
 
 # A visit to these says nothing about one topic, so theirs may be empty.
-_MAY_LACK_TOPIC = frozenset({Purpose.PREFERENCES, Purpose.OPEN, Purpose.CLICK, Purpose.ACCESS})
+MAY_LACK_TOPIC = frozenset({Purpose.PREFERENCES, Purpose.OPEN, Purpose.CLICK, Purpose.ACCESS})
 
 
 class LinkError(ValueError):
@@ -121,7 +127,10 @@ def seal(key: LinkKey, claims: Claims, *, nonce: bytes | None = None) -> str:
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     nonce = os.urandom(_NONCE_BYTES) if nonce is None else nonce
     box = AESGCM(key.secret).encrypt(nonce, text.encode(), key.kid)
-    return urlsafe_b64encode(key.kid + nonce + box).rstrip(b"=").decode()
+    token = urlsafe_b64encode(key.kid + nonce + box).rstrip(b"=").decode()
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise ValueError(f"the link's token would be longer than {MAX_TOKEN_LENGTH} characters: shorten the target")
+    return token
 
 
 def seal_many(key: LinkKey, claims: Claims, addresses: Iterable[str]) -> Iterator[str]:
@@ -131,16 +140,15 @@ def seal_many(key: LinkKey, claims: Claims, addresses: Iterable[str]) -> Iterato
     mailing of millions cheap. Addresses are taken as they are: validate them first. Raises ValueError as `seal`.
     """
     _check(claims)
-    if claims.purpose is Purpose.CLICK:
-        raise ValueError("links with a target are sealed one by one")
     fields = [VERSION, claims.purpose, claims.channel, claims.sent_at, claims.topic, _sealed(claims)]
     head = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))[:-1] + ","
+    tail = f",{encode_basestring(claims.target)}]" if claims.purpose is Purpose.CLICK else "]"
     kid, encrypt = key.kid, AESGCM(key.secret).encrypt
     for block in batched(addresses, 512):
         nonces = os.urandom(_NONCE_BYTES * len(block))
         for index, address in enumerate(block):
             nonce = nonces[index * _NONCE_BYTES : (index + 1) * _NONCE_BYTES]
-            box = encrypt(nonce, f"{head}{encode_basestring(address)}]".encode(), kid)
+            box = encrypt(nonce, f"{head}{encode_basestring(address)}{tail}".encode(), kid)
             yield urlsafe_b64encode(kid + nonce + box).rstrip(b"=").decode()
 
 
@@ -199,7 +207,7 @@ def _check(claims: Claims) -> None:
     "".join(texts).encode()  # half a surrogate pair, which JSON can smuggle in, is a ValueError here
     if type(claims.sent_at) is not int or not 0 <= claims.sent_at < _LATEST_SENT_AT:
         raise ValueError("sent_at is a whole number of seconds since 1970")
-    if not _TOPIC.match(claims.topic) and (claims.topic or claims.purpose not in _MAY_LACK_TOPIC):
+    if not _TOPIC.match(claims.topic) and (claims.topic or claims.purpose not in MAY_LACK_TOPIC):
         raise ValueError("a topic is 1 to 64 of a-z 0-9 _ - and starts with a letter or digit")
     if len(_sealed(claims)) > MAX_MAILING_LENGTH:
         raise ValueError(f"a mailing's name has at most {MAX_MAILING_LENGTH} characters, with its segment")
@@ -207,5 +215,20 @@ def _check(claims: Claims) -> None:
         raise ValueError(f"a mailing's name has no {_SEGMENT_MARK}: what follows one is the segment")
     if not 0 < len(claims.address) <= MAX_ADDRESS_LENGTH:
         raise ValueError(f"an address has 1 to {MAX_ADDRESS_LENGTH} characters")
-    if len(claims.target) > MAX_TARGET_LENGTH or bool(claims.target) != (claims.purpose is Purpose.CLICK):
-        raise ValueError(f"a click, and only a click, has a target of at most {MAX_TARGET_LENGTH} characters")
+    if len(claims.target.encode()) > MAX_TARGET_LENGTH or bool(claims.target) != (claims.purpose is Purpose.CLICK):
+        raise ValueError(f"a click, and only a click, has a target of at most {MAX_TARGET_LENGTH} bytes")
+    if claims.target:
+        _check_target(claims.target)
+
+
+@lru_cache(4_096)  # a mailing has a handful
+def _check_target(target: str) -> None:
+    """Raise ValueError unless `target` is a web address with a host and without control characters."""
+    try:
+        is_address = bool(_TARGET.match(target) and (parts := urlsplit(target)).hostname and parts.port != 0)
+    except ValueError:  # brackets around what is no IPv6 address, a port beyond 65535, a letter that reads as a slash
+        is_address = False
+    if not is_address:
+        raise ValueError(
+            "a target is a web address: http:// or https://, a host, and no control character or space before its path"
+        )

@@ -41,6 +41,8 @@ def make_claims(**fields: Any) -> Claims:
         "mailing": "2026-11",
         "address": "alice@example.org",
     }
+    if fields.get("purpose") == "click":
+        defaults["target"] = "https://shop.example.org/offers"
     fields = {**defaults, **fields}
     return Claims(**{**fields, "purpose": Purpose(fields["purpose"]), "channel": Channel(fields["channel"])})
 

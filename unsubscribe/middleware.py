@@ -32,6 +32,7 @@ def _split(path: str) -> tuple[tuple[str, ...], str]:
 
 # Looked up here, because resolving a URLconf takes as long as a quarter of all else that the landing page costs.
 _DOORS = {_split(str(pattern.pattern))[0]: pattern for pattern in urlpatterns}
+_ARGUMENTS = {"b": "name", "s": "code"}  # a brand file is nobody's link, and a short link has no token in it
 _PREFIXES = frozenset(f"/{name[0]}/" for name in _DOORS)
 _POLICY = build_policy(
     {
@@ -54,7 +55,14 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": _POLICY,
 }
-_FILES = "/b/"
+_REDIRECT_HEADERS = {name: _HEADERS[name] for name in ("Cache-Control", "Referrer-Policy", "X-Robots-Tag")}
+# What a webmail, whatever policy of its own it has, needs to be able to show the picture.
+_PICTURE_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 _FILE_HEADERS = _HEADERS | {
     "Cache-Control": "public, max-age=31536000, immutable",  # the name has the content's digest
     "Content-Security-Policy": build_policy({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]}),
@@ -68,16 +76,23 @@ def public_doors(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
     delay, so these requests never reach the middleware that the admin needs.
     """
     pulse.watch()
-    stored, stored_of_files = _stored(_HEADERS), _stored(_FILE_HEADERS)
+    stored, stored_of_redirects = _stored(_HEADERS), _stored(_REDIRECT_HEADERS)
+    stored_of_files, stored_of_pictures = _stored(_FILE_HEADERS), _stored(_PICTURE_HEADERS)
+
+    def stored_of(request: HttpRequest, response: HttpResponseBase) -> dict[str, tuple[str, str]]:
+        if response.status_code == 302:
+            return stored_of_redirects
+        if response.status_code == 200 and request.path_info.startswith("/b/"):
+            return stored_of_files
+        return stored_of_pictures if response.headers.get("Content-Type") == "image/gif" else stored
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info[:3] not in _PREFIXES:
             return get_response(request)
         response = _answer(request)
-        is_file = request.path_info[:3] == _FILES and response.status_code == 200
-        response.headers._store.update(stored_of_files if is_file else stored)
+        response.headers._store.update(stored_of(request, response))
         # Without its length the server sends it in chunks, which costs more on both sides.
-        if not response.streaming and response.content:
+        if not response.streaming and response.status_code != 204:
             response.headers["Content-Length"] = str(len(response.content))
         return response
 
@@ -123,7 +138,7 @@ def _enter(request: HttpRequest) -> HttpResponse:
     pattern = _DOORS.get(name)
     if pattern is None:
         raise LinkError("not a door of ours")
-    argument = "name" if name == ("b",) else "token"  # a brand file is nobody's link
+    argument = _ARGUMENTS.get(name[0], "token")
     response: HttpResponse = pattern.callback(request, **{argument: token}, **pattern.default_args)
     if response.status_code == 405 and request.method in {"GET", "HEAD"}:  # a tab restored after a press, perhaps
         response.content = _fixed("unsubscribe/pressed.html", request)

@@ -1,11 +1,12 @@
 """The public doors. `u` is the body's link, `o` the List-Unsubscribe header's, `p` preferences, `h` the hidden one, `j`
-the one that subscribes, `a` the address form, `d` a person's own data."""
+the one that subscribes, `a` the address form, `d` a person's own data, `c` a tracked link, `i` the mail's counting
+picture, `s` a short link, which stands for any of them."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from unsubscribe import access, after, asking, brand_files, centre, joining, views
+from unsubscribe import access, after, asking, brand_files, centre, joining, tracked, views
 
 
 def _unsubscribe_doors(door: str, name: str) -> list[URLPattern]:
@@ -42,4 +43,8 @@ urlpatterns = [
     path("j/<str:token>/confirm", joining.confirm, {"door": "j"}, name="join-confirm"),
     path("j/<str:token>/undo", joining.undo, {"door": "j"}, name="join-undo"),
     path("j/<str:token>/preferences", centre.preferences, {"door": "j"}, name="join-preferences"),
+    path("c/<str:token>", tracked.click, name="click"),
+    path("c/<str:token>/conversion", tracked.conversion, name="conversion"),
+    path("i/<str:token>.gif", tracked.pixel, name="open"),
+    path("s/<str:code>", tracked.short, name="short"),
 ]

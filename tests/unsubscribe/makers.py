@@ -30,6 +30,8 @@ class Mail:
 
     def token(self, purpose: str = "unsubscribe", **fields: Any) -> str:
         claims = {"topic": "news", "mailing": "2026-11", "address": "alice@example.org", "sent_at": self.sent_at}
+        if purpose == "click":
+            claims["target"] = "https://shop.example.org/offers"
         return seal(self.key, Claims(Purpose(purpose), Channel.EMAIL, **{**claims, **fields}))
 
     @property
