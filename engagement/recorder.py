@@ -1,30 +1,34 @@
 """The recorder: interactions go into a bounded queue, and a thread writes them in batches with COPY.
 
 A door only appends to the queue, which takes a microsecond and cannot fail. Judging, hashing and writing happen
-on the thread. A full queue sheds, counts and says so, in the log and as a row that the admin shows. SIGTERM
-flushes; `kill -9` loses what was recorded within about the last flush interval (docs/recorder.md). All of it is
-statistics, never an opt-out.
+on the thread. While the database does not answer, what waits moves into a file (spool_events.py) and is written later,
+in order and exactly once. A full queue sheds, counts and says so, in the log and as a row that the admin shows.
+SIGTERM flushes; `kill -9` loses what was recorded within about the last flush interval (docs/recorder.md). All of it
+is statistics, never an opt-out.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from math import ceil
+from uuid import uuid4
 
 from django.conf import settings
-from django.db import DataError, Error, IntegrityError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
-from engagement import partitions
+from engagement.batches import Batch, write
 from engagement.detection import Facts, Verdict
-from engagement.models import Mailing, RecordingGap, TrackedLink
-from engagement.rows import COLUMNS, Row, Written, copy_row
-from engagement.targets import link_number, stored_url
+from engagement.mentions import Noted
+from engagement.models import RecordingGap
+from engagement.rows import Row, Written, copy_row
+from engagement.spool_events import EventSpool, orphaned
 from engagement.visitors import Sighting
 from preferences.directory import Link
 
@@ -33,8 +37,8 @@ logger = logging.getLogger(__name__)
 _BATCH = 2_000  # rows to a COPY; more gains nothing and holds memory
 _SECONDS_BETWEEN_TRIES = 1.0
 _SECONDS_TO_STOP = 5.0
+_SECONDS_BETWEEN_ADOPTIONS = 30.0
 WRITTEN_KEPT = 50_000  # rows that were written and nobody has asked for yet
-_COPY = f"COPY engagement_interaction ({', '.join(COLUMNS)}) FROM STDIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Event:
 class Recorder:
     def __init__(self) -> None:
         self._queue: deque[Event] = deque()
-        self._batch: list[Row] = []
+        self._batch: Batch | None = None
         self._written: deque[Written] = deque(maxlen=WRITTEN_KEPT)
         self._shed = 0
         self._shed_since: datetime | None = None
@@ -63,14 +67,15 @@ class Recorder:
         self._start_lock = threading.Lock()
         self._stopping = threading.Event()
         self._write_lock = threading.Lock()
-        self._known_mailings: set[tuple[int, str]] = set()
-        self._known_links: set[tuple[int, str, str]] = set()
+        self._noted = Noted()
+        self._process = 0
+        self._number = 0
+        self._adopted_at = float("-inf")
 
     def record(self, event: Event) -> None:
         """Take `event`, or shed it when the queue is full. Never blocks, never raises."""
         if len(self._queue) >= settings.FAREWELL_RECORDER_QUEUE_SIZE:
-            self._shed += 1
-            self._shed_since = self._shed_since or timezone.now()
+            self._count_shed(1)
             return
         self._queue.append(event)
         if self._thread is None or not self._thread.is_alive():
@@ -91,12 +96,26 @@ class Recorder:
     def flush(self) -> None:
         """Write everything that waits now, in the caller's thread. Raises `django.db.Error` when it cannot.
 
-        What comes meanwhile is left for the next time: running after it would end in a commit for every few rows.
+        What waits in the process's file comes first: it is older. What comes meanwhile is left for the next time:
+        running after it would end in a commit for every few rows.
         """
         with self._write_lock:
-            for _ in range(ceil(len(self._queue) / _BATCH) + bool(self._batch)):
+            if not self._own_spool().drain(self._write_late):
+                return
+            for _ in self._turns():
                 self._write_batch()
             self._report_shed()
+
+    def spool(self) -> bool:
+        """Move everything that waits now into the process's file; return whether nothing is left in memory."""
+        with self._write_lock:
+            return self._spool_all()
+
+    def adopt(self) -> None:
+        """Write what processes that are gone have left in their files. Raises `django.db.Error` when it cannot."""
+        for spool in orphaned():
+            spool.drain(self._write_late_beside)
+            self._count_shed(spool.take_unreadable())
 
     def stop(self) -> None:
         """End the thread after a last flush, and wait for it."""
@@ -125,91 +144,106 @@ class Recorder:
     def _try_flush(self) -> bool:
         try:
             self.flush()
+            self._adopt_now_and_then()
         except Error as error:
             logger.warning("interactions wait, the database does not answer: %s", type(error).__name__)
             connection.close()
+            self.spool()
             return False
         except Exception:
             logger.exception("interactions of one batch were dropped")
-            self._shed += len(self._batch)
-            self._shed_since = self._shed_since or timezone.now()
-            self._batch = []
+            self._count_shed(len(self._batch.rows) if self._batch else 0)
+            self._batch = None
         return True
 
+    def _adopt_now_and_then(self) -> None:
+        if time.monotonic() - self._adopted_at > _SECONDS_BETWEEN_ADOPTIONS:
+            self.adopt()
+            self._adopted_at = time.monotonic()
+
     def _flush_at_exit(self) -> None:
+        """Write what waits, or leave it in the file for the next process."""
         deadline = time.monotonic() + _SECONDS_TO_STOP
-        while (not self._try_flush() or self._queue) and time.monotonic() < deadline:
+        while not self._leave() and time.monotonic() < deadline:
             time.sleep(_SECONDS_BETWEEN_TRIES / 4)
-        if lost := len(self._queue) + len(self._batch):
+        if lost := len(self._queue) + (len(self._batch.rows) if self._batch else 0):
             logger.error("%s interactions were lost at exit, the database did not answer", lost)
+        self._own_spool().close()
+
+    def _leave(self) -> bool:
+        if self._own_spool().is_empty:
+            self._try_flush()
+        else:
+            self.spool()
+        return not (self._queue or self._batch)
+
+    def _own_spool(self) -> EventSpool:
+        """The file of this process; after a fork, another than its parent's."""
+        if self._process != os.getpid():
+            self._process, self._number, self._spool = os.getpid(), 0, EventSpool(uuid4())
+        return self._spool
+
+    def _turns(self) -> range:
+        return range(ceil(len(self._queue) / _BATCH) + bool(self._batch))
 
     def _write_batch(self) -> None:
-        if not self._batch:
-            self._batch = self._take()
+        self._batch = self._batch or self._take()
+        self._store(self._batch)
+        self._batch = None
+
+    def _write_late(self, batch: Batch) -> None:
+        """Write what was in the file; what comes meanwhile goes to its end before it gets too much for the queue."""
+        self._store(batch)
+        if self._is_crowded():
+            self._spool_all()
+
+    def _write_late_beside(self, batch: Batch) -> None:
+        """Write what was in another process's file, which no order ties to this one's."""
+        with self._write_lock:
+            self._store(batch)
+        if self._is_crowded():
+            self.flush()
+
+    def _is_crowded(self) -> bool:
+        return len(self._queue) * 2 > settings.FAREWELL_RECORDER_QUEUE_SIZE
+
+    def _store(self, batch: Batch) -> None:
+        self._noted.note(batch.mentions)
+        outcome = write(batch)
+        self._written.extend(outcome.written)
+        self._count_shed(outcome.refused_count)
+
+    def _spool_all(self) -> bool:
+        spool = self._own_spool()
+        for _ in self._turns():
+            self._batch = self._batch or self._take()
+            if not spool.add(self._batch):
+                return False
+            self._batch = None
+        return True
+
+    def _take(self) -> Batch:
+        events = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
+        spool = self._own_spool()
+        self._number += 1
+        rows = [row for event in events if (row := self._row(event))]
+        return Batch(spool.id, self._number, rows, self._noted.new_of(event.link for event in events))
+
+    def _row(self, event: Event) -> Row | None:
         try:
-            self._copy(self._batch)
-        except (DataError, IntegrityError) as error:
-            self._rescue(error)
-        self._written.extend(row.about for row in self._batch)
-        self._batch = []
+            return copy_row(event)
+        except Exception:
+            logger.exception("an interaction was dropped")
+            self._count_shed(1)
+            return None
 
-    def _take(self) -> list[Row]:
-        rows: list[Row] = []
-        while self._queue and len(rows) < _BATCH:
-            event = self._queue.popleft()
-            self._note_mailing(event.link)
-            if event.link.claims.target:
-                self._note_link(event.link)
-            rows.append(copy_row(event))
-        return rows
-
-    def _copy(self, rows: list[Row]) -> None:
-        # Django turns psycopg's errors into its own for execute() alone, so that copy() has to ask for it.
-        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-            copy.write("".join([row.line for row in rows]).encode())
-
-    def _rescue(self, error: Error) -> None:
-        """A batch was refused: make the months it needs, and if that was not it, drop only the rows at fault."""
-        for month in {row.line[:7] for row in self._batch}:
-            year, number = month.split("-")
-            partitions.make_partitions(datetime(int(year), int(number), 1, tzinfo=UTC).date(), months=1)
-        for start in range(0, len(self._batch), 100):
-            self._rescue_rows(self._batch[start : start + 100])
-
-    def _rescue_rows(self, rows: list[Row]) -> None:
-        try:
-            self._copy(rows)
-        except (DataError, IntegrityError) as error:
-            if len(rows) > 1:
-                for row in rows:
-                    self._rescue_rows([row])
-                return
-            logger.error("one interaction could not be stored: %s", type(error).__name__)
-            self._shed += 1
+    def _count_shed(self, count: int) -> None:
+        if count:
+            self._shed += count
             self._shed_since = self._shed_since or timezone.now()
 
-    def _note_mailing(self, link: Link) -> None:
-        """A mailing that an authentic link names appears by itself."""
-        known = (link.brand.id, link.claims.mailing)
-        if link.claims.mailing and known not in self._known_mailings:
-            if len(self._known_mailings) > 100_000:
-                self._known_mailings.clear()
-            mailing = Mailing(brand_id=known[0], slug=known[1], channel=link.claims.channel)
-            Mailing.objects.bulk_create([mailing], ignore_conflicts=True)
-            self._known_mailings.add(known)
-
-    def _note_link(self, link: Link) -> None:
-        """So does a target that an authentic link leads to."""
-        url = stored_url(link.claims.target)
-        known = (link.brand.id, link.claims.mailing, url)
-        if known not in self._known_links:
-            if len(self._known_links) > 100_000:
-                self._known_links.clear()
-            row = TrackedLink(brand_id=known[0], mailing=known[1], number=link_number(url), url=url)
-            TrackedLink.objects.bulk_create([row], ignore_conflicts=True)
-            self._known_links.add(known)
-
     def _report_shed(self) -> None:
+        self._count_shed(self._own_spool().take_unreadable())
         if not self._shed or self._shed_since is None:
             return
         count, since = self._shed, self._shed_since

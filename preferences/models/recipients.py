@@ -14,7 +14,7 @@ from preferences import addresses
 from preferences.links import Channel
 from preferences.models import writing
 from preferences.models.brands import Brand
-from preferences.models.ledger import Cause, PreferenceChange, State
+from preferences.models.ledger import Cause, PreferenceChange, Source, State
 from preferences.models.topics import Frequency, Topic
 from preferences.models.writing import UNCHANGED, Restored, Setting, Step, turn_of
 from preferences.prepared import fetch_all
@@ -151,6 +151,17 @@ class Recipient(models.Model):
         """
         step = replace(self._step(cause, topic_id, State.OUT), unless_back_since=unless_back_since)
         return _outcome([writing.write_alone(step)])
+
+    def opt_out_late(
+        self, topic_id: int, cause: Cause, wished_at: datetime, *, unless_back_since: datetime | None = None
+    ) -> Outcome:
+        """As `opt_out`, for a wish that had to wait since `wished_at`. Whoever has said otherwise since is not taken
+        off: the newest wish holds."""
+        step = replace(self._step(cause, topic_id, State.OUT), unless_back_since=unless_back_since)
+        with turn_of(self.brand_id, self.id):
+            if self._has_stayed(topic_id, wished_at):
+                return Outcome(())
+            return _outcome([writing.write(step)])
 
     def opt_in(self, topic_id: int, cause: Cause, *, unless_left_since: datetime | None = None) -> Outcome:
         """Begin the topic for this recipient. Idempotent; a final cause also settles a provisional opt-in. A
@@ -309,6 +320,12 @@ class Recipient(models.Model):
             self.is_suppressed()
             or rows.filter(models.Q(state=State.OUT) & is_out | models.Q(state=State.DEFAULT) & undone).exists()
         )
+
+    def _has_stayed(self, topic_id: int, since: datetime) -> bool:
+        """Whether the newest wish about the topic is to have it. That a robot's opt-out was put back is nobody's."""
+        rows = Subscription.objects.filter(recipient_id=self.id, topic_id=topic_id, channel=self.channel)
+        row = rows.exclude(state=State.OUT).filter(changed_at__gte=since).first()
+        return row is not None and not self.changes.filter(id=row.change_id, source=Source.REINSTATEMENT).exists()
 
     def _end_opt_in(self, step: Step, topic_id: int) -> list[int | None]:
         """Take an opt-in back by `step`, and with it that a suppression gave way to it."""

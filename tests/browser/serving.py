@@ -203,6 +203,7 @@ def _environment(database: str) -> dict[str, str]:
     return os.environ | {
         "DATABASE_URL": _database_url(database),
         "STATIC_ROOT": _static_root(),
+        "FAREWELL_DATA_DIR": str(scratch() / database),
         "FAREWELL_RECORDER_FLUSH_SECONDS": "0.05",
         "FAREWELL_KEYRING_REFRESH_SECONDS": "0.5",
         "PYTHONUNBUFFERED": "1",

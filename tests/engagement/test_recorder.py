@@ -127,12 +127,15 @@ def test_the_thread_writes_by_itself(settings: Any) -> None:
     settings.FAREWELL_RECORDER_FLUSH_SECONDS = 0.01
     recorder = Recorder()
     recorder.record(make_event())
-    for _ in range(1000):
-        if Interaction.objects.exists():
-            break
-        threading.Event().wait(0.01)
-    assert Interaction.objects.count() == 1
-    recorder.stop()
+    try:
+        for _ in range(1000):
+            if Interaction.objects.exists():
+                break
+            threading.Event().wait(0.01)
+        assert Interaction.objects.count() == 1
+    finally:
+        recorder.stop()
+        Interaction.objects.all().delete()
 
 
 @pytest.mark.django_db
