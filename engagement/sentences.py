@@ -35,7 +35,7 @@ def tell(story: Explanation) -> Iterator[str]:
     for paused in story.paused:
         yield f"  {paused.brand}: nothing is sent before {paused.until}, but what a contract requires."
     for brand in story.untracked:
-        yield f"  {brand}: opens and clicks are not recorded, as the person said."
+        yield f"  {brand}: opens and clicks are not recorded."
     for topic in story.topics:
         yield f"  {topic.brand}/{topic.topic}: {_present(topic)}"
     if story.messages:

@@ -187,10 +187,17 @@ def change_step(change: Mapping[str, Any]) -> Step:
     )
 
 
+def _has_tracked(change: Mapping[str, Any]) -> bool:
+    return bool(change.get("untracked")) != bool(change["replaced"].get("untracked"))
+
+
 def _change_words(change: Mapping[str, Any]) -> tuple[str, str, str]:
     """A word for the line, its shape, and the beginning of the sentence."""
     topic, source, state = change["topic"], change["source"], change["state"]
     is_out = state == State.OUT
+    if topic is None and state == change["replaced"].get("state") and _has_tracked(change):
+        refused = ("no tracking", "down", "Refused tracking: opens and clicks are not recorded")
+        return refused if change.get("untracked") else ("tracking", "up", "Allowed tracking")
     if topic is None:
         return ("suppressed", "down", "Suppressed: nothing is sent") if is_out else ("lifted", "up", "Not suppressed")
     if source == Source.REINSTATEMENT:

@@ -178,7 +178,12 @@ def _change(row: tuple[Any, ...]) -> Change:
         "mailing": mailing,
         "actor": actor,
         "provisional_until": utc(until),
-        "replaced": {name: json.loads(was).get(name) for name in ("state", "change")},
+        "replaced": _replaced(json.loads(was), is_above=topic is None),
         "evidence": json.loads(why),
     }
     return Change(cursor, fields)
+
+
+def _replaced(was: dict[str, Any], *, is_above: bool) -> dict[str, Any]:
+    replaced = {name: was.get(name) for name in ("state", "change")}
+    return {**replaced, "untracked": bool(was.get("is_untracked"))} if is_above else replaced

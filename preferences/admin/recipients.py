@@ -45,7 +45,8 @@ class TrackingFilter(admin.SimpleListFilter):
         return [("no", "Refused")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(is_untracked=True) if self.value() == "no" else queryset
+        # Whoever was erased is not recorded either, but it is not what they said.
+        return queryset.filter(is_untracked=True).exclude(address="") if self.value() == "no" else queryset
 
 
 def _uuids(texts: list[str]) -> list[UUID]:

@@ -78,6 +78,14 @@ def test_what_was_chosen_holds(alice: Recipient, news: Topic) -> None:
     assert story()["known"] is True
 
 
+def test_that_tracking_was_refused_is_told(alice: Recipient, brand: Brand) -> None:
+    assert story()["untracked"] == []
+    alice.refuse_tracking(make_cause())
+    assert story()["untracked"] == [brand.slug]
+    assert f"{brand.slug}: opens and clicks are not recorded." in told()
+    assert f"{brand.slug}/everything: Refused tracking: opens and clicks are not recorded, through" in told()
+
+
 def test_the_default_of_a_topic_holds_until_something_is_chosen(alice: Recipient) -> None:
     Topic.objects.update(is_default_in=False)
     assert topic_now() == ("default", "unsubscribed", False)

@@ -100,6 +100,21 @@ def test_a_reinstatement_is_nobodys_visit() -> None:
         ),
         ({"topic": None}, "suppressed", "Suppressed: nothing is sent, through arrival at the page"),
         ({"topic": None, "state": "default"}, "lifted", "Not suppressed, through arrival at the page"),
+        (
+            {"topic": None, "state": "default", "untracked": True},
+            "no tracking",
+            "Refused tracking: opens and clicks are not recorded, through arrival at the page",
+        ),
+        (
+            {"topic": None, "state": "default", "replaced": {"state": "default", "untracked": True}},
+            "tracking",
+            "Allowed tracking, through arrival at the page",
+        ),
+        (
+            {"topic": None, "untracked": True, "replaced": {"state": "default"}},
+            "suppressed",
+            "Suppressed: nothing is sent, through arrival at the page",
+        ),
     ],
 )
 def test_each_change_has_a_word_and_a_sentence(fields: dict[str, Any], word: str, told: str) -> None:
