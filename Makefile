@@ -4,7 +4,7 @@
 lint: export SECRET_KEY = lint
 lint: export DATABASE_URL = postgres://localhost/lint
 
-.PHONY: help run test lint bench scorecard accuracy languages pictures requirements setup-dev
+.PHONY: help run demo-data test lint bench scorecard accuracy languages pictures requirements setup-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ languages: setup-dev ## Let the catalogues follow the templates and the code, an
 
 pictures: setup-dev ## Photograph every public page and mail in every language into var/pictures
 	@FAREWELL_CHROMIUM=$$(bin/chromium) .venv/bin/python -m languages pictures
+
+demo-data: ## Make up a year of mailings, to see the admin full: make demo-data SIZE=200000
+	@bin/setup requirements.txt
+	@.venv/bin/python manage.py migrate --verbosity 0
+	@.venv/bin/python manage.py demo_data --interactions $(or $(SIZE),100000)
+	@.venv/bin/python manage.py count_interactions
 
 requirements: setup-dev ## Pin the newest packages that requirements*.in allow
 	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes \

@@ -72,7 +72,7 @@ def make_brand() -> Brand:
         defaults = {"name": "Demo Letters", "from_email": "Demo Letters <letters@example.org>"}
         brand, is_new = Brand.objects.get_or_create(slug=SLUG, defaults=defaults)
         if is_new:
-            _make_topics(brand)
+            make_topics(brand)
         if not brand.keys.live().exists():
             brand.add_key("demo")
     if is_new:
@@ -80,7 +80,7 @@ def make_brand() -> Brand:
     return brand
 
 
-def _make_topics(brand: Brand) -> None:
+def make_topics(brand: Brand) -> None:
     BrandText.objects.create(brand=brand, language=brand.language, introduction=_INTRODUCTION)
     for place, (heading, topics) in enumerate(_TOPICS.items(), 1):
         group = TopicGroup.objects.create(brand=brand, name=heading, position=place)
