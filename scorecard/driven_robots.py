@@ -131,13 +131,15 @@ async def capture(visit: Visit) -> None:
 
 @ROBOTS.enter("stealth, clock ahead", shows="a clock that jumps")
 async def clock_ahead(visit: Visit) -> None:
-    """The page's clock stands still while the page loads, then is moved ahead of ours, and what waits for it runs; then
-    input at once. Standing, it shows the page nothing of how long a busy machine takes to get there."""
-    async with blank(visit, Window.ONCE) as (page, _):
+    """The page's clock stands still while the page loads and gets its answers, however long a busy machine takes: what
+    waits for the clock shall not come before it is moved, nor may moving it break off a request. Then it is moved ahead
+    of ours, what waits for it runs, and input follows at once."""
+    async with blank(visit, Window.ONCE) as (page, traffic):
         await page.clock.install()
         await page.clock.pause_at(time.time() + 60)  # it stands only at a moment to come
         began = time.monotonic()
         await page.goto(visit.mail.leave, wait_until="load")
+        await traffic.rest(page)
         await page.clock.fast_forward(_AHEAD + round(1000 * (time.monotonic() - began)))
         await page.clock.resume()
         await act_at_once(page)
