@@ -211,7 +211,7 @@ def test_without_its_database_every_door_says_503_and_later_works_again(shared: 
 
 
 def test_a_full_queue_sheds_statistics_and_says_how_many(farewell: Farewell) -> None:
-    farewell.settings["FAREWELL_RECORDER_QUEUE_SIZE"] = "20"
+    farewell.settings |= {"FAREWELL_RECORDER_QUEUE_SIZE": "20", "FAREWELL_SPOOL_MAX_MB": "0"}
     assert farewell.terminate() == 0
     farewell.start()
     links = [farewell.link(new_address()) for _ in range(200)]

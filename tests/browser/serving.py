@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600  # seconds since sending after which an arrival may opt out by itself
 START_SECONDS = 30
 _numbers = count(1)
-_MAKE_BRAND = """
+MAKE_BRAND = """
 from preferences.models import Brand, Topic
 brand = Brand.objects.create(slug="demo", name="Demo Letters")
 Topic.objects.create(brand=brand, slug="news", name="News", description="What is new, once a month.", position=1)
@@ -187,7 +187,7 @@ def template() -> Template:
     atexit.register(_drop_database, _name())
     variables = _environment(_name())
     _manage(variables, "migrate", "--noinput")
-    printed = _manage(variables, "shell", "--verbosity", "0", "-c", _MAKE_BRAND)
+    printed = _manage(variables, "shell", "--verbosity", "0", "-c", MAKE_BRAND)
     return Template(_name(), LinkKey.from_text(printed.strip().splitlines()[-1]))
 
 
