@@ -27,7 +27,7 @@ from preferences.models import (
     Suppression,
     Topic,
 )
-from preferences.models.recipients import SPARING_REQUIRED, today
+from preferences.models.subscriptions import SPARING_REQUIRED, today
 from preferences.telling import sentence
 from preferences.tracking import untracked
 

@@ -10,7 +10,7 @@ from engagement.explaining import Answered, Explanation, Message, TopicNow
 from engagement.timeline import Mark, Timeline, answer_words, kind_words
 from preferences.feed import utc
 from preferences.models import Frequency, Source, State
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 
 _MOST_MARKS = 40  # on one line of time; the visits below are told all
 _VERDICTS = {

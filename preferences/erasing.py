@@ -24,7 +24,7 @@ from preferences.models import (
     Suppression,
     writing,
 )
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.models.writing import Step
 
 ERASED = "erased"  # what the admin's log says instead of the masked address

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from preferences.addresses import recipient_hasher
 from preferences.links import Channel
 from preferences.models import Topic
-from preferences.models.recipients import SPARING_REQUIRED
+from preferences.models.subscriptions import SPARING_REQUIRED
 
 # Why an address may get the topic's mails, or may not. The words are an interface: docs/commands.md lists them.
 SUBSCRIBED = "subscribed"

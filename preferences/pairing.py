@@ -15,7 +15,7 @@ from preferences.csv_rows import Row, plain
 from preferences.imports import Columns, ImportFileError, RowError, find_columns
 from preferences.links import Channel
 from preferences.models import Brand, Companions, Recipient, Suppression
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.models.writing import BRAND_LOCK
 
 BATCH_SIZE = 1_000

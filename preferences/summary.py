@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from preferences.languages import spoken_date
 from preferences.links import Channel
 from preferences.models import PreferenceChange
-from preferences.models.recipients import today
+from preferences.models.subscriptions import today
 from preferences.switches import Board, Offer, Switch, is_held
 from preferences.wording import CHANNELS, FREQUENCIES, spoken_list
 

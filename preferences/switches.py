@@ -22,7 +22,7 @@ from preferences.models import (
     TopicGroupText,
     TopicText,
 )
-from preferences.models.recipients import SPARING_REQUIRED, SuppressionReason
+from preferences.models.subscriptions import SPARING_REQUIRED, SuppressionReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date
 from django.utils.formats import date_format
 
 from preferences.models import Frequency, PreferenceChange, Source, State
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 
 _SUPPRESSED: dict[str, str] = {
     SuppressionReason.EVERYTHING: "Left everything: no mail of any topic, but what a contract requires",

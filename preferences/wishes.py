@@ -26,7 +26,7 @@ from django.utils.translation import gettext
 from preferences.languages import spoken_date
 from preferences.links import Channel
 from preferences.models import Wish
-from preferences.models.recipients import today
+from preferences.models.subscriptions import today
 from preferences.models.writing import NOT_PAUSED
 from preferences.switches import Board, Offer, Switch
 

@@ -31,7 +31,7 @@ from preferences.models import (
     Topic,
     TopicGroup,
 )
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from tests.engagement.makers import make_interaction, make_mailing
 from tests.makers import make_brand, make_cause, make_key, make_recipient, make_topic
 from unsubscribe.models import ScannedMailing

@@ -21,7 +21,7 @@ from preferences.knowing import person_at
 from preferences.languages import Language, language_for
 from preferences.links import Channel, Purpose
 from preferences.models import Brand, Person, Source, State
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.rendering import page_response
 from preferences.sealing import open_fields, seal_fields
 from unsubscribe import letters, nonces

@@ -10,7 +10,7 @@ from preferences import leaving
 from preferences.languages import spoken_date
 from preferences.models import Source, Topic, Wish
 from preferences.models.answers import MAX_COMMENT_LENGTH
-from preferences.models.recipients import today
+from preferences.models.subscriptions import today
 from unsubscribe import nonces, offers
 from unsubscribe.answers import answer, below, done, earned_pass, stay, undo_pass
 from unsubscribe.bodies import read_form

@@ -21,7 +21,7 @@ from preferences.directory import Link, directory
 from preferences.languages import Language, language_for
 from preferences.links import Purpose
 from preferences.models import Cause, PreferenceChange, Source, State
-from preferences.models.recipients import Standing
+from preferences.models.standing import Standing
 from unsubscribe.nonces import Nonce
 from unsubscribe.settling import settler
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from engagement.detection import PageFacts, Value, Verdict, may_commit
 from engagement.models import Kind
 from preferences.models import Cause, Outcome, Policy, PreferenceChange, Source
-from preferences.models.recipients import Standing
+from preferences.models.standing import Standing
 from preferences.rendering import page_response
 from unsubscribe import nonces, pages
 from unsubscribe.bodies import read_form, read_page, read_report

@@ -21,7 +21,7 @@ from preferences.models import (
     Suppression,
     Topic,
 )
-from preferences.models.recipients import SPARING_REQUIRED, SuppressionReason
+from preferences.models.subscriptions import SPARING_REQUIRED, SuppressionReason
 from preferences.telling import sentence
 
 LATEST = 50

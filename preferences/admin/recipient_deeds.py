@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 
 from preferences.admin.deeds import Question, ReasonForm
 from preferences.models import Cause, Outcome, Recipient, Topic, Wish
-from preferences.models.recipients import SuppressionReason, today
+from preferences.models.subscriptions import SuppressionReason, today
 from preferences.models.writing import NOT_PAUSED
 
 LONGEST_PAUSE = timedelta(days=366)

@@ -5,7 +5,9 @@ from preferences.models.asking import LinkRequest
 from preferences.models.brands import Brand, BrandKey, BrandText, Policy
 from preferences.models.ledger import Cause, PreferenceChange, Source, State
 from preferences.models.people import Companions, Person
-from preferences.models.recipients import Choice, Outcome, Pause, Recipient, Subscription, Suppression, Wish
+from preferences.models.recipients import Recipient
+from preferences.models.standing import Choice, Outcome, Wish
+from preferences.models.subscriptions import Pause, Subscription, Suppression
 from preferences.models.topics import Frequency, Topic, TopicGroup, TopicGroupText, TopicText
 
 __all__ = [

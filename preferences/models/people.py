@@ -13,7 +13,9 @@ from preferences.links import Channel
 from preferences.models import writing
 from preferences.models.brands import Brand
 from preferences.models.ledger import Cause, PreferenceChange, Source, State
-from preferences.models.recipients import Outcome, Recipient, Suppression, SuppressionReason, Wish
+from preferences.models.recipients import Recipient
+from preferences.models.standing import Outcome, Wish, outcome_of
+from preferences.models.subscriptions import Suppression, SuppressionReason
 from preferences.models.writing import NOT_PAUSED, Restored, Setting, Step, turn_of
 from preferences.tracking import untracked
 
@@ -69,12 +71,12 @@ class Person:
                     written.append(recipient.pause_in_turn(paused_until, cause))
                 if is_untracked is not None:
                     written.append(recipient.track_in_turn(not is_untracked, cause))
-            return _outcome(written)
+            return outcome_of(written)
 
     def leave_everything(self, cause: Cause) -> Outcome:
         """As `Recipient.leave_everything`, on every channel."""
         with self._turn():
-            return _outcome(
+            return outcome_of(
                 change_id for recipient in self.recipients for change_id in recipient.leave_everything_in_turn(cause)
             )
 
@@ -82,7 +84,7 @@ class Person:
         """End what stands above all topics, and put back those that leaving everything had ended; a topic that was left
         for itself, before or since, stays off. Idempotent."""
         with self._turn():
-            return _outcome(change_id for recipient in self.recipients for change_id in _bring_back(recipient, cause))
+            return outcome_of(change_id for recipient in self.recipients for change_id in _bring_back(recipient, cause))
 
     def undo(self, visit: int, cause: Cause) -> Outcome:
         """Put back exactly what the save, or the saves, of the page view `visit` had replaced, but nothing that has
@@ -92,7 +94,7 @@ class Person:
             for recipient in self.recipients:
                 rows = recipient.changes.filter(evidence__visit=visit, source=Source.PREFERENCE_PAGE).order_by("id")
                 written += _undo(recipient, list(rows), cause)
-            return _outcome(written)
+            return outcome_of(written)
 
     def changes_of(self, visit: int) -> list[PreferenceChange]:
         """What the page view `visit` has changed and its undo has put back, oldest first."""
@@ -182,7 +184,3 @@ def _holds(recipient: Recipient, row: PreferenceChange, part: str) -> bool:
 
 def _step(recipient: Recipient, cause: Cause) -> Step:
     return Step(recipient.id, recipient.brand_id, Channel(recipient.channel), recipient.address, cause)
-
-
-def _outcome(written: Iterable[int | None]) -> Outcome:
-    return Outcome(tuple(change_id for change_id in written if change_id is not None))

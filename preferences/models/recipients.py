@@ -1,10 +1,10 @@
-"""Recipients, what they receive, and the verbs that change it."""
+"""Recipients, and the verbs that change what they receive."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import date, datetime
 
 from django.db import models
 from django.db.models.functions import Now
@@ -15,101 +15,10 @@ from preferences.links import Channel
 from preferences.models import writing
 from preferences.models.brands import Brand
 from preferences.models.ledger import Cause, PreferenceChange, Source, State
-from preferences.models.topics import Frequency, Topic
+from preferences.models.standing import Choice, Outcome, Standing, Wish, choice_of, outcome_of, standing_of
+from preferences.models.subscriptions import Pause, Subscription, Suppression, SuppressionReason, today
+from preferences.models.topics import Topic
 from preferences.models.writing import UNCHANGED, Restored, Setting, Step, turn_of
-from preferences.prepared import fetch_all
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a verb did: the ids of the ledger rows it wrote, none when all was as wished already."""
-
-    change_ids: tuple[int, ...]
-
-    @property
-    def has_changed(self) -> bool:
-        return bool(self.change_ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What holds for a recipient's topic. Without a subscription's row, the state is `default`.
-
-    `is_provisional` says that evidence may still take it back, `is_of_visitor` that the visitor who was asked about is
-    one of those who made it so.
-    """
-
-    is_suppressed: bool
-    state: str
-    change_id: int | None
-    is_provisional: bool
-    is_of_visitor: bool
-
-    @property
-    def is_out(self) -> bool:
-        """Whether the recipient has left the topic or everything."""
-        return self.is_suppressed or self.state == State.OUT
-
-    @property
-    def is_out_for_visitor(self) -> bool:
-        """Whether the visitor who was asked about can be told so: what someone else began may yet be put back."""
-        return self.is_suppressed or (self.state == State.OUT and (self.is_of_visitor or not self.is_provisional))
-
-    @property
-    def is_in_for_visitor(self) -> bool:
-        """The same of having subscribed."""
-        is_in = self.state == State.IN and not self.is_suppressed
-        return is_in and (self.is_of_visitor or not self.is_provisional)
-
-
-_STANDING = """
-SELECT EXISTS (SELECT FROM preferences_suppression WHERE recipient_id = %(recipient)s),
-       coalesce(present.state, 'default'), present.change_id,
-       coalesce(present.settles_at > clock_timestamp(), false),
-       coalesce(present.settles_at > clock_timestamp(), false) AND EXISTS (
-           SELECT FROM preferences_preferencechange AS claim
-           WHERE recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
-             AND claim.state = present.state AND claim.settles_at > clock_timestamp()
-             AND evidence ->> 'visitor' = %(visitor)s AND evidence ->> 'program' = %(program)s)
-FROM (VALUES (1)) AS one LEFT JOIN preferences_subscription AS present
-     ON recipient_id = %(recipient)s AND topic_id = %(topic)s AND channel = %(channel)s
-"""
-
-
-class SuppressionReason(models.TextChoices):
-    EVERYTHING = "everything", "left everything"
-    IMPORT = "import", "imported suppression list"
-    ADMIN = "admin", "set by an operator"
-    ERASED = "erased", "erased at the person's wish"
-
-
-# What a person who leaves everything means is a brand's mails of its own accord, not what a contract requires.
-SPARING_REQUIRED = frozenset({SuppressionReason.EVERYTHING})
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person wants of one topic: in or out, how often, and nothing before which day. None leaves as it is."""
-
-    is_in: bool | None = None
-    frequency: str | None = None
-    paused_until: date | None = None
-
-    @property
-    def setting(self) -> Setting:
-        return Setting(self.frequency, self.paused_until)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What holds for one topic. `is_in` is what was chosen or is the default, whatever stands above the topic; it
-    `is_received` unless a suppression or a pause stops it today. A pause that has ended is none."""
-
-    is_in: bool
-    is_received: bool
-    frequency: str
-    paused_until: date | None
-    change_id: int | None
 
 
 class Recipient(models.Model):
@@ -150,7 +59,7 @@ class Recipient(models.Model):
         With `unless_back_since`, whoever left and came back since then is not taken off.
         """
         step = replace(self._step(cause, topic_id, State.OUT), unless_back_since=unless_back_since)
-        return _outcome([writing.write_alone(step)])
+        return outcome_of([writing.write_alone(step)])
 
     def opt_out_late(
         self, topic_id: int, cause: Cause, wished_at: datetime, *, unless_back_since: datetime | None = None
@@ -161,7 +70,7 @@ class Recipient(models.Model):
         with turn_of(self.brand_id, self.id):
             if self._has_stayed(topic_id, wished_at):
                 return Outcome(())
-            return _outcome([writing.write(step)])
+            return outcome_of([writing.write(step)])
 
     def opt_in(self, topic_id: int, cause: Cause, *, unless_left_since: datetime | None = None) -> Outcome:
         """Begin the topic for this recipient. Idempotent; a final cause also settles a provisional opt-in. A
@@ -173,14 +82,16 @@ class Recipient(models.Model):
         with turn_of(self.brand_id, self.id):
             if unless_left_since is not None and self._has_left(topic_id, unless_left_since):
                 return Outcome(())
-            return _outcome([*self._give_way({topic_id}, cause), writing.write(self._step(cause, topic_id, State.IN))])
+            return outcome_of(
+                [*self._give_way({topic_id}, cause), writing.write(self._step(cause, topic_id, State.IN))]
+            )
 
     def undo_opt_out(self, topic_id: int, cause: Cause, setting: Setting = UNCHANGED) -> Outcome:
         """Put back what the present opt-out replaced, if there is one, with another `setting` if given: fewer mails, or
         none for a while, instead of none for ever. Idempotent."""
         step = replace(self._step(cause, topic_id), setting=setting)
         with turn_of(self.brand_id, self.id):
-            return _outcome([*self._give_way({topic_id}, cause), writing.write(step)])
+            return outcome_of([*self._give_way({topic_id}, cause), writing.write(step)])
 
     def undo_opt_in(self, topic_id: int, cause: Cause) -> Outcome:
         """Put back what the present opt-in replaced, if there is one, and a suppression that gave way to it.
@@ -189,12 +100,12 @@ class Recipient(models.Model):
             row = Subscription.objects.filter(recipient_id=self.id, topic_id=topic_id, channel=self.channel).first()
             if row is None or row.state != State.IN:
                 return Outcome(())
-            return _outcome(self._end_opt_in(self._step(cause, topic_id, State(row.previous_state)), topic_id))
+            return outcome_of(self._end_opt_in(self._step(cause, topic_id, State(row.previous_state)), topic_id))
 
     def undo_change(self, change_id: int, topic_id: int, cause: Cause) -> Outcome:
         """Put back what the opt-out `change_id` replaced, unless another change has come since. Idempotent."""
         step = Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, replacing=change_id)
-        return _outcome([writing.write_alone(step)])
+        return outcome_of([writing.write_alone(step)])
 
     def reinstate(
         self, change_id: int, topic_id: int, cause: Cause, restoring: Restored, state: State | None = None
@@ -204,35 +115,35 @@ class Recipient(models.Model):
         Nothing is written once another change has come since. Idempotent."""
         step = replace(self._step(cause, topic_id, state), replacing=change_id, restoring=restoring)
         if state is None:
-            return _outcome([writing.write_alone(step)])
+            return outcome_of([writing.write_alone(step)])
         with turn_of(self.brand_id, self.id):
-            return _outcome(self._end_opt_in(step, topic_id))
+            return outcome_of(self._end_opt_in(step, topic_id))
 
     def choose(self, wishes: Mapping[int, Wish], cause: Cause) -> Outcome:
         """Grant the wishes about the topics named by id, all or none, and leave every other topic alone."""
         with turn_of(self.brand_id, self.id):
-            return _outcome(self.choose_in_turn(wishes, cause))
+            return outcome_of(self.choose_in_turn(wishes, cause))
 
     def leave_everything(self, cause: Cause) -> Outcome:
         """Opt out of every topic of the brand, and of those it does not have yet, by a suppression; what a contract
         requires stays. Idempotent."""
         with turn_of(self.brand_id, self.id):
-            return _outcome(self.leave_everything_in_turn(cause))
+            return outcome_of(self.leave_everything_in_turn(cause))
 
     def pause(self, until: date, cause: Cause) -> Outcome:
         """Send nothing before the day `until`; a day past ends the pause. Idempotent."""
         with turn_of(self.brand_id, self.id):
-            return _outcome([self.pause_in_turn(until, cause)])
+            return outcome_of([self.pause_in_turn(until, cause)])
 
     def refuse_tracking(self, cause: Cause) -> Outcome:
         """Record neither opens nor clicks of this recipient from now on. Idempotent."""
         with turn_of(self.brand_id, self.id):
-            return _outcome([self.track_in_turn(False, cause)])
+            return outcome_of([self.track_in_turn(False, cause)])
 
     def allow_tracking(self, cause: Cause) -> Outcome:
         """Record them again, where the brand does. Idempotent."""
         with turn_of(self.brand_id, self.id):
-            return _outcome([self.track_in_turn(True, cause)])
+            return outcome_of([self.track_in_turn(True, cause)])
 
     # The verbs' inner halves, for who holds the turn: a `Person` holds several at once.
 
@@ -263,19 +174,17 @@ class Recipient(models.Model):
     def suppress(self, reason: SuppressionReason, cause: Cause) -> Outcome:
         """Never send to this address again, whatever the topics say. Idempotent."""
         with turn_of(self.brand_id, self.id):
-            return _outcome([writing.suppress(self._step(cause), reason)])
+            return outcome_of([writing.suppress(self._step(cause), reason)])
 
     def lift_suppression(self, cause: Cause) -> Outcome:
         """Let the topics speak again. Idempotent."""
         with turn_of(self.brand_id, self.id):
-            return _outcome([writing.lift(self._step(cause))])
+            return outcome_of([writing.lift(self._step(cause))])
 
     def standing(self, topic_id: int | None, *, visitor: str = "", program: str = "") -> Standing:
         """What holds for the topic, None for one that nobody has heard of yet; one query. `visitor` and `program` are
         as the evidence of a change has them."""
-        values = {"recipient": self.id, "topic": topic_id or 0, "channel": self.channel}
-        values |= {"visitor": visitor, "program": program}
-        return Standing(*fetch_all(_STANDING, values)[0])
+        return standing_of(self.id, self.channel, topic_id, visitor, program)
 
     def is_suppressed(self) -> bool:
         return Suppression.objects.filter(recipient_id=self.id).exists()
@@ -290,7 +199,7 @@ class Recipient(models.Model):
         pause = Pause.objects.filter(recipient_id=self.id, until__gt=today()).first()
         rows = Subscription.objects.filter(recipient_id=self.id, channel=self.channel)
         present = {row.topic_id: row for row in rows}
-        return {topic.id: _choice(topic, present.get(topic.id), suppression, pause) for topic in topics}
+        return {topic.id: choice_of(topic, present.get(topic.id), suppression, pause) for topic in topics}
 
     def paused_until(self) -> date | None:
         """The day before which nothing at all is sent, None when no pause of everything holds."""
@@ -361,79 +270,3 @@ class Recipient(models.Model):
 
     def _step(self, cause: Cause, topic_id: int | None = None, state: State | None = None) -> Step:
         return Step(self.id, self.brand_id, Channel(self.channel), self.address, cause, topic_id, state)
-
-
-def today() -> date:
-    """The day by UTC, which is the database's: a pause ends with the day before the one it names."""
-    return datetime.now(UTC).date()
-
-
-def _choice(topic: Topic, row: Subscription | None, suppression: Suppression | None, pause: Pause | None) -> Choice:
-    state = row.state if row else State.DEFAULT
-    is_in = topic.is_default_in or topic.is_required if state == State.DEFAULT else state == State.IN
-    until = row.paused_until if row and row.paused_until and row.paused_until > today() else None
-    is_held = suppression is not None and not (topic.is_required and suppression.reason in SPARING_REQUIRED)
-    is_paused = not topic.is_required and (until is not None or pause is not None)
-    return Choice(
-        is_in=is_in,
-        is_received=is_in and not is_held and not is_paused,
-        frequency=row.frequency if row else "",
-        paused_until=until,
-        change_id=row.change_id if row else None,
-    )
-
-
-def _outcome(written: Iterable[int | None]) -> Outcome:
-    return Outcome(tuple(change_id for change_id in written if change_id is not None))
-
-
-class Subscription(models.Model):
-    """The present state of a recipient's topic on a channel. No row means that nothing was ever chosen.
-
-    `previous_state` is what was before, and what an undo of an opt-out returns to: an opt-out that only settles
-    another keeps it. `changed_at` is when the state changed last, `settles_at` the moment until which that is
-    provisional. `frequency` is "" when none was chosen; nothing is sent before the day `paused_until`.
-    """
-
-    pk = models.CompositePrimaryKey("recipient_id", "topic_id", "channel")
-    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="subscriptions", db_index=False)  # see pk
-    topic = models.ForeignKey(Topic, models.PROTECT, related_name="+")
-    channel = models.CharField(max_length=5)
-    state = models.CharField(max_length=7, choices=State)
-    previous_state = models.CharField(max_length=7, choices=State, default=State.DEFAULT)
-    change_id = models.BigIntegerField()
-    changed_at = models.DateTimeField()
-    settles_at = models.DateTimeField(null=True)
-    frequency = models.CharField(max_length=7, choices=Frequency, blank=True, db_default="")
-    paused_until = models.DateField(null=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=State.values), name="subscription_state"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.topic_id} {self.channel}: {self.state}"
-
-
-class Suppression(models.Model):
-    """Never send to this address, above all topics."""
-
-    recipient = models.OneToOneField(Recipient, models.PROTECT, primary_key=True, related_name="suppression")
-    reason = models.CharField(max_length=10, choices=SuppressionReason)
-    created_at = models.DateTimeField()
-    change_id = models.BigIntegerField()
-
-    def __str__(self) -> str:
-        return self.get_reason_display()
-
-
-class Pause(models.Model):
-    """Nothing is sent before the day `until`, of any topic. It ends by itself; its row stays until the next wish."""
-
-    recipient = models.OneToOneField(Recipient, models.PROTECT, primary_key=True, related_name="pause_row")
-    until = models.DateField()
-    change_id = models.BigIntegerField()
-
-    def __str__(self) -> str:
-        return f"until {self.until}"

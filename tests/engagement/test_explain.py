@@ -21,7 +21,7 @@ from preferences.models import (
     Topic,
     Wish,
 )
-from preferences.models.recipients import SuppressionReason, today
+from preferences.models.subscriptions import SuppressionReason, today
 from tests.commands import run
 from tests.engagement.makers import NOON, make_interaction
 from tests.makers import make_brand, make_cause, make_recipient, make_topic

@@ -18,7 +18,7 @@ from engagement.leaving import Away, Instead, Kept, Left, Outcome, Returned, Spa
 from preferences.bulk import OptOut, Origin, opt_out_many
 from preferences.links import Channel
 from preferences.models import Brand, Cause, Person, PreferenceChange, Recipient, Source, Subscription, Topic, Wish
-from preferences.models.recipients import SuppressionReason, today
+from preferences.models.subscriptions import SuppressionReason, today
 from preferences.models.writing import NOT_PAUSED, Setting
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 from unsubscribe.refuting import claims_of

@@ -24,7 +24,7 @@ from preferences.models import (
     Topic,
     Wish,
 )
-from preferences.models.recipients import today
+from preferences.models.subscriptions import today
 from tests.engagement.makers import make_interaction
 from tests.engagement.test_admin import assert_strict, page
 from tests.makers import make_brand, make_cause, make_recipient, make_topic

@@ -18,7 +18,7 @@ from django.utils import timezone
 from preferences.admin import finding
 from preferences.links import Channel, LinkKey
 from preferences.models import Brand, BrandKey, PreferenceChange, Recipient, Source, Topic
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.tracking import untracked
 from tests.makers import make_brand, make_cause, make_key, make_recipient, make_topic
 from tests.preferences.makers import brand_form, topic_form

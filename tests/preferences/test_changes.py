@@ -18,7 +18,7 @@ from django.utils import timezone
 from preferences.feed import Cursor, Feed
 from preferences.links import Channel
 from preferences.models import Brand, Cause, Outcome, PreferenceChange, Source, Topic
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from tests.commands import STARTED_AS, run, start
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 

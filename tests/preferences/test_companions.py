@@ -8,7 +8,7 @@ import pytest
 
 from preferences.links import Channel
 from preferences.models import Brand, Cause, Companions, Person, PreferenceChange, Recipient, Source
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from tests.commands import Result, run, start
 from tests.makers import make_brand
 

@@ -24,7 +24,7 @@ from preferences.models import (
     Suppression,
     Topic,
 )
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from tests.commands import Result, run
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 

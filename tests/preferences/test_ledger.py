@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Recipient, Source, State, Subscription, Suppression, Wish
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.models.writing import turn_of
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 

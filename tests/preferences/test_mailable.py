@@ -9,7 +9,7 @@ from django.utils import timezone
 from preferences import mailable
 from preferences.links import Channel
 from preferences.models import Brand, Pause, Recipient, Source, Topic, Wish
-from preferences.models.recipients import SuppressionReason, today
+from preferences.models.subscriptions import SuppressionReason, today
 from preferences.models.writing import NOT_PAUSED
 from tests.commands import Result, run
 from tests.makers import make_brand, make_cause, make_recipient, make_topic

@@ -26,7 +26,7 @@ from preferences.models import (
     Topic,
     Wish,
 )
-from preferences.models.recipients import SuppressionReason, today
+from preferences.models.subscriptions import SuppressionReason, today
 from preferences.models.writing import NOT_PAUSED, Setting
 from preferences.replay import Present, differing, replay, stored
 from tests.commands import run

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from preferences.models import Person, PreferenceChange, Recipient, Source, State, Topic, Wish
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.models.writing import NOT_PAUSED, Restored, Setting
 from preferences.telling import sentence
 from tests.makers import make_brand, make_cause, make_recipient, make_topic

@@ -9,7 +9,7 @@ from preferences.bulk import OptOut, Origin, opt_out_many
 from preferences.directory import entry_of
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Recipient, Source
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.replay import differing
 from preferences.tracking import untracked
 from tests.makers import make_brand, make_cause, make_recipient

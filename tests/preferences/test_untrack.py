@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from preferences.models import Brand, PreferenceChange, Recipient, Source
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.replay import differing
 from preferences.tracking import untracked
 from tests.commands import Result, run

@@ -27,7 +27,7 @@ from preferences.models import (
     Suppression,
     Wish,
 )
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.replay import differing
 from preferences.tracking import untracked
 from tests.commands import run

@@ -15,7 +15,7 @@ from engagement.models import Interaction
 from engagement.recorder import recorder
 from preferences.links import Channel, Claims, Purpose, seal
 from preferences.models import PreferenceChange, Recipient, Source, Suppression
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from tests.makers import make_cause, make_topic
 from tests.unsubscribe.makers import HOUR, PERSON, Mail, arrive, make_mail, nonce_of
 from unsubscribe.nonces import NonceKind, open_nonce

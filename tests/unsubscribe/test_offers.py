@@ -15,7 +15,7 @@ from engagement.recorder import recorder
 from preferences.languages import spoken_date
 from preferences.leaving import AfterLeaving
 from preferences.models import PreferenceChange, Subscription
-from preferences.models.recipients import SuppressionReason, today
+from preferences.models.subscriptions import SuppressionReason, today
 from preferences.models.writing import Setting
 from tests.makers import make_cause, make_topic
 from tests.unsubscribe.makers import Mail, arrive, make_mail, nonce_of

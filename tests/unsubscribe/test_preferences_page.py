@@ -25,7 +25,7 @@ from preferences.models import (
     TopicText,
     Wish,
 )
-from preferences.models.recipients import SuppressionReason, today
+from preferences.models.subscriptions import SuppressionReason, today
 from preferences.tracking import untracked
 from tests.makers import make_cause, make_topic
 from tests.unsubscribe.forms import Form, Page, open_page, send

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from engagement.recorder import recorder
 from preferences.models import Outcome, Person, PreferenceChange, Source, Subscription, Suppression, Topic
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from preferences.replay import differing
 from tests.browser.serving import wait_until
 from tests.makers import make_cause, make_topic
