@@ -21,11 +21,15 @@ from engagement.detection.signal import Rule, Signal
 
 
 def _opener(facts: Facts) -> Opener | None:
-    """The program by the agent, unless it comes from a network that is known to be somebody else's."""
-    opener = find_opener(facts.request.agent)
-    if opener and opener.networks and facts.request.network and facts.request.network not in opener.networks:
+    """The program by its name, unless it is hosted where that program is not: then somebody else uses its name."""
+    request = facts.request
+    opener = find_opener(request.agent)
+    if opener and opener.networks and request.network_class in _HOSTED and request.network not in opener.networks:
         return None
     return opener
+
+
+_HOSTED = frozenset({"data_centre", "mail_security", "mail_filter"})
 
 
 def _is_proxy(facts: Facts) -> bool:
@@ -62,7 +66,7 @@ def empty_agent(facts: Facts) -> Signal | None:
     """Programs of filters leave their name out; so do some privacy tools of readers, who come from elsewhere."""
     if (signal := _empty_agent(facts)) is None:
         return None
-    is_hosted = facts.request.network_class in {"data_centre", "mail_security", "mail_filter"}
+    is_hosted = facts.request.network_class in _HOSTED
     return Signal("empty_agent", 0 if is_hosted else 2, signal.reason, is_hard=is_hosted)
 
 

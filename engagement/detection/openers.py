@@ -18,8 +18,9 @@ _FILE = Path(__file__).parent / "data" / "openers.json"
 class Opener:
     """One program: a regular expression over the agent, its class, its name, samples, a source.
 
-    Classes: "proxy" fetches when the reader looks, "program" is what readers hold, "prefetch" fetches ahead of them.
-    `networks` are the names of the networks it works in; a known other one says that somebody else uses its name.
+    Classes: "proxy" fetches when the reader looks, "program" is what readers hold, "prefetch" fetches ahead of them,
+    of "app" it is not known which of these.
+    `networks` are the names of the networks it works in, where they are known; from another data centre it is not it.
     """
 
     pattern: re.Pattern[str]
