@@ -139,7 +139,9 @@ class Surroundings:
 
     def _programs(self, row: Interaction) -> tuple[Mapping[str, _Program], _Program]:
         mail = self._mails.get((row.recipient_id, row.mailing))
-        programs = mail.visitors.get(bytes(row.visitor), {}) if mail and row.network else {}
+        programs = mail.visitors.get(bytes(row.visitor)) if mail and row.network else None
+        if programs is None:
+            return {}, _NOTHING
         return programs, programs.get(program_of(row.agent), _NOTHING)
 
     def _has_been_opened(self, row: Interaction, moment: float) -> set[str]:

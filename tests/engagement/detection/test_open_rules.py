@@ -102,7 +102,7 @@ def test_reasons_are_sentences_a_marketer_understands() -> None:
             assert re.fullmatch(r"[A-Z].{15,120}\.", reason)
 
 
-PROXY_OF_GOOGLE = {"network": "Google", "network_class": "data_centre"}
+PROXY_OF_GOOGLE: dict[str, Any] = {"network": "Google", "network_class": "data_centre"}
 
 
 @pytest.mark.parametrize(
