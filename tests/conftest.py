@@ -14,6 +14,7 @@ from engagement.learning import learned
 from engagement.recorder import recorder
 from preferences.directory import directory
 from unsubscribe.settling import settler
+from unsubscribe.waiting import waiting
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +31,9 @@ def static_files() -> None:
 
 
 @pytest.fixture(autouse=True)
-def fresh_process(settings: object) -> Iterator[None]:
+def fresh_process(settings: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A process that has just started: an empty directory, and a recorder that writes when a test flushes it."""
+    settings.FAREWELL_DATA_DIR = tmp_path_factory.getbasetemp() / "data"  # type: ignore[attr-defined]
     settings.FAREWELL_KEYRING_REFRESH_SECONDS = 1e9  # type: ignore[attr-defined]
     # What makes a password slow to guess makes hundreds of logins slow, too.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
@@ -39,7 +41,7 @@ def fresh_process(settings: object) -> Iterator[None]:
     learned.forget()
     recorder._queue.clear()
     # Alive, so that no thread starts beside the test's transaction.
-    recorder._thread = settler._thread = threading.main_thread()
+    recorder._thread = settler._thread = waiting._thread = threading.main_thread()
     yield
     recorder._queue.clear()
     recorder._batch = []

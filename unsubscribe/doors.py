@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from engagement.context import Seen, context_of, program_of
-from engagement.detection import Facts, PageFacts, Verdict, assess
+from engagement.detection import Context, Facts, PageFacts, Verdict, assess
+from engagement.learning import learned
 from engagement.models import Kind
 from engagement.recorder import Event, recorder
 from engagement.rows import send_age, signals_json
@@ -24,6 +25,7 @@ from preferences.models import Cause, PreferenceChange, Source, State
 from preferences.models.standing import Standing
 from unsubscribe.nonces import Nonce
 from unsubscribe.settling import settler
+from unsubscribe.waiting import NOT_ANSWERING, is_on, waiting
 
 PURPOSES = {
     "u": Purpose.UNSUBSCRIBE,
@@ -35,6 +37,18 @@ PURPOSES = {
 
 
 _LATEST_MOMENT = 32_503_680_000  # the year 3000: a link may claim any number, and not every one is a date
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What came of an opt-out: the change, None when nothing changed; or that it waits for the database."""
+
+    change_id: int | None = None
+    is_waiting: bool = False
+
+    @property
+    def has_left(self) -> bool:
+        return self.is_waiting or self.change_id is not None
 
 
 @dataclass(slots=True)
@@ -50,11 +64,14 @@ class Visit:
     number: int | None = None
     at: float = field(default_factory=time.time)
     dwell: float | None = None
+    is_cut_off: bool = False  # from the database, which was asked in vain
 
     @classmethod
     def open(cls, request: HttpRequest, door: str, token: str) -> Visit:
         """Open the link. Raises LinkError for any token that does not open this door."""
         link = directory.open(token, PURPOSES[door])
+        if request.method == "POST":
+            waiting.grant_of(link.recipient_id)
         return cls(door, token, link, sight(request), language_for(request, link.brand.language))
 
     @property
@@ -74,7 +91,7 @@ class Visit:
             request,
             send_age(self.link.claims.sent_at, self.at),
             page,
-            context_of(self._seen(request.agent)),
+            self._context(request.agent),
             dwell=self.dwell,
             day=int(self.at) // 86_400,
             is_press=is_press,
@@ -87,6 +104,7 @@ class Visit:
     def record(self, kind: Kind, answer: str, verdict: Verdict | None = None, facts: Facts | None = None) -> None:
         recorder.record(Event(self.link, kind.value, answer, self.sighting, self.number, verdict, facts))
         settler.wake()
+        waiting.wake()
 
     def cause(self, source: Source, verdict: Verdict | None = None, *, is_provisional: bool = False) -> Cause:
         """Why this visit changes something. The evidence names the network only cut and hashed."""
@@ -99,12 +117,23 @@ class Visit:
         program = program_of(self.sighting.request_facts.agent)
         return self.link.recipient.standing(entry.id if entry else None, visitor=self._visitor.hex(), program=program)
 
-    def leave_by_arrival(self, verdict: Verdict) -> int | None:
-        """Opt out, provisionally; return the change, None when nothing changed. Not whoever chose to stay after this
-        mail was sent: for them an arrival alone at its link is no clear wish any more; a press is."""
+    def leave(self, cause: Cause, *, unless_back_since: datetime | None = None) -> Leaving:
+        """Opt out, or let the wish wait on the disk for a database that does not answer. Raises `django.db.Error` where
+        that is not turned on."""
+        try:
+            topic_id = self.link.topic_id()
+            outcome = self.link.recipient.opt_out(topic_id, cause, unless_back_since=unless_back_since)
+        except NOT_ANSWERING:
+            if not waiting.keep(self.link, cause, unless_back_since):
+                raise
+            return Leaving(is_waiting=True)
+        return Leaving(outcome.change_ids[0] if outcome.has_changed else None)
+
+    def leave_by_arrival(self, verdict: Verdict) -> Leaving:
+        """Opt out, provisionally. Not whoever chose to stay after this mail was sent: for them an arrival alone at its
+        link is no clear wish any more; a press is."""
         cause = self.cause(Source.ARRIVAL, verdict, is_provisional=True)
-        outcome = self.link.recipient.opt_out(self.link.topic_id(), cause, unless_back_since=self.sent_at)
-        return outcome.change_ids[0] if outcome.has_changed else None
+        return self.leave(cause, unless_back_since=self.sent_at)
 
     def take_back_arrival(self) -> bool:
         """Put back the opt-out that this very page view made by arriving: the hand was on "keep" all the while."""
@@ -117,6 +146,16 @@ class Visit:
             return False
         cause = self.cause(Source.UNDO)
         return self.link.recipient.undo_change(change_id, self.link.topic_id(), cause).has_changed
+
+    def _context(self, agent: str) -> Context:
+        """The recent interactions around the visitor, as far as they can be known now."""
+        try:
+            return context_of(self._seen(agent))
+        except NOT_ANSWERING:
+            if not is_on():
+                raise
+            self.is_cut_off = True
+            return Context(is_learned_agent=learned.is_agent(agent))
 
     def _seen(self, agent: str) -> Seen:
         claims, address = self.link.claims, self.sighting.address

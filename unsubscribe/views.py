@@ -12,7 +12,7 @@ from preferences.models import Source
 from unsubscribe import nonces, notices, pages
 from unsubscribe.answers import answer, done, earned_pass, stay, undo_pass
 from unsubscribe.bodies import read_body, read_form, read_page, read_report
-from unsubscribe.doors import Visit
+from unsubscribe.doors import Leaving, Visit
 from unsubscribe.nonces import NonceKind
 from unsubscribe.one_click import is_one_click
 
@@ -33,9 +33,10 @@ def one_click(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Commit and answer 200, for whoever asks: a mailbox provider's POST is not judged (RFC 8058 section 3.2)."""
     if not is_one_click(read_body(request)):
         return HttpResponse("Expected List-Unsubscribe=One-Click.\n", status=400, content_type="text/plain")
-    visit.link.recipient.opt_out(visit.link.topic_id(), visit.cause(Source.ONE_CLICK))
+    left = visit.leave(visit.cause(Source.ONE_CLICK))
     visit.record(Kind.ONE_CLICK, "done")
-    return HttpResponse("Unsubscribed.\n", content_type="text/plain")
+    text = "Accepted. It takes effect soon.\n" if left.is_waiting else "Unsubscribed.\n"
+    return HttpResponse(text, content_type="text/plain")
 
 
 @require_POST
@@ -47,14 +48,15 @@ def arrive(request: HttpRequest, door: str, token: str) -> HttpResponse:
     visit.take(nonce)
     facts, verdict = visit.judge(PageFacts.from_json(report.get("page")))
     may_leave = nonce is not None and may_commit(visit.link.brand.policy, facts, verdict)
-    change_id = visit.leave_by_arrival(verdict) if may_leave else None
-    if change_id and visit.link.brand.sends_notice:
-        notices.announce(change_id)
-    state = "done" if change_id or (nonce and visit.standing().is_out_for_visitor) else "ask"
+    left = visit.leave_by_arrival(verdict) if may_leave else Leaving()
+    if left.change_id and visit.link.brand.sends_notice:
+        notices.announce(left.change_id)
+    is_done = left.has_left or (nonce and not visit.is_cut_off and visit.standing().is_out_for_visitor)
+    state = "done" if is_done else "ask"
     visit.record(Kind.ARRIVE, state, verdict, facts)
     if state == "done":
-        own_pass = earned_pass(visit, verdict, has_left=change_id is not None)
-        offered = after_leaving(visit.link.brand, visit.link.claims.topic)
+        own_pass = "" if left.is_waiting else earned_pass(visit, verdict, has_left=left.has_left)
+        offered = pages.NOTHING if left.is_waiting else after_leaving(visit.link.brand, visit.link.claims.topic)
         body = pages.done(door, token, own_pass, visit.link, visit.language, after=offered)
         return HttpResponse(body, content_type="application/json")
     # The page view was forged, is too old, or has opted out once already: what is left is the button, and it is told.
@@ -74,10 +76,12 @@ def confirm(request: HttpRequest, door: str, token: str) -> HttpResponse:
         return answer(request, visit, "ask")
     facts, verdict = visit.judge(read_page(fields), is_press=True)
     cause = visit.cause(Source.CONFIRM_BUTTON, verdict, is_provisional=verdict.value is Value.MACHINE)
-    outcome = visit.link.recipient.opt_out(visit.link.topic_id(), cause)
+    left = visit.leave(cause)
     visit.record(Kind.CONFIRM, "done", verdict, facts)
-    own_pass = earned_pass(visit, verdict, has_left=outcome.has_changed)
-    return done(request, visit, own_pass, already=not outcome.has_changed)
+    if left.is_waiting:  # nothing can be offered, nor undone, before it has taken effect
+        return answer(request, visit, "done", already=False, nonce="")
+    own_pass = earned_pass(visit, verdict, has_left=left.has_left)
+    return done(request, visit, own_pass, already=not left.has_left)
 
 
 def _keep(request: HttpRequest, visit: Visit) -> HttpResponse:
