@@ -133,7 +133,12 @@ def test_a_program_that_came_with_head_before_is_a_robot_again(brand: Brand) -> 
 
 def test_a_row_is_not_held_against_itself(brand: Brand) -> None:
     signals = [{"name": "head_request", "points": 0, "hard": True, "reason": "Asked with HEAD, as link checkers do."}]
-    fields: dict[str, Any] = {"is_hard": True, "verdict": "machine", "signals": signals, "record": "click_machine_agent"}
+    fields: dict[str, Any] = {
+        "is_hard": True,
+        "verdict": "machine",
+        "signals": signals,
+        "record": "click_machine_agent",
+    }
     click = make_click(brand, facts={"request": {**BROWSER, "method": "HEAD"}}, **fields)
     assert look_again([click]) == []
 
