@@ -9,31 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from engagement.models import RecordingGap
+from engagement.opt_outs import OptOuts, Scope, by_source, rows_of
 from preferences.models import Source
 
-HOURLY_UP_TO = timedelta(days=3, hours=1)  # three days are 73 hours when a clock is put back
 NONCE_LIFE = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which rows: from `start` up to `end`, of some brands and one mailing or of all."""
-
-    start: datetime
-    end: datetime
-    brand_ids: frozenset[int] | None = None
-    mailing: str = ""
-
-    @property
-    def is_hourly(self) -> bool:
-        return self.end - self.start <= HOURLY_UP_TO
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +66,6 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class OptOuts:
-    """Opt-outs through one door, or what put them back: topics, and how many recipients of them there were (a
-    suppression has no topic)."""
-
-    source: Source
-    topic_count: int
-    recipient_count: int
-
-
-@dataclass(frozen=True, slots=True)
 class Delivered:
     """`count` is None when it is known of no mailing; else the sum over those of which it is known."""
 
@@ -135,7 +110,7 @@ def figures(scope: Scope) -> Figures:
 def _figures(scope: Scope) -> Figures:
     views = _page_views(scope)
     buckets = tuple(_buckets(scope))
-    sources = {row.source: row for row in _by_source(scope)}
+    sources = {row.source: row for row in by_source(scope)}
     undone, reinstated = (sources.pop(source, OptOuts(source, 0, 0)) for source in (Source.UNDO, Source.REINSTATEMENT))
     return Figures(
         buckets=buckets,
@@ -164,6 +139,7 @@ SELECT date_trunc(%(unit)s, occurred_at, %(zone)s), count(*) FILTER (WHERE verdi
 FROM engagement_interaction
 WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
   AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+  AND (%(channel)s = '' OR channel = %(channel)s)
 GROUP BY 1
 """
 
@@ -171,7 +147,7 @@ GROUP BY 1
 def _buckets(scope: Scope) -> Iterator[Bucket]:
     unit = "hour" if scope.is_hourly else "day"
     zone = timezone.get_current_timezone()
-    rows = _rows(_BUCKETS, scope, unit=unit, zone=str(zone))
+    rows = rows_of(_BUCKETS, scope, unit=unit, zone=str(zone))
     counted = {start: Verdicts(*counts) for start, *counts in rows}
     for start in sorted({*_starts(scope), *counted}):
         yield Bucket(start.astimezone(zone), counted.get(start, Verdicts()))
@@ -207,6 +183,7 @@ WITH calls AS MATERIALIZED (
     FROM engagement_interaction
     WHERE occurred_at >= %(start)s AND occurred_at < %(late)s AND kind IN ('arrive', 'confirm') AND visit IS NOT NULL
       AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+      AND (%(channel)s = '' OR channel = %(channel)s)
     GROUP BY visit
 ), landings AS (
     SELECT count(*), count(ended.visit), count(DISTINCT recipient_id) FILTER (WHERE ended.visit IS NULL)
@@ -214,6 +191,7 @@ WITH calls AS MATERIALIZED (
     WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
       AND verdict = 'machine' AND facts -> 'request' ->> 'method' = 'GET'
       AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+      AND (%(channel)s = '' OR channel = %(channel)s)
 ), others AS (
     SELECT count(*) FILTER (WHERE is_machine),
            count(*) FILTER (WHERE is_machine AND is_over),
@@ -229,18 +207,6 @@ WITH calls AS MATERIALIZED (
 SELECT * FROM landings, others
 """
 
-# A final door that settles a provisional opt-out writes the ledger too; it is not an opt-out more. An undo that ends
-# a suppression writes `out` for the topics that stay off.
-_BY_SOURCE = """
-SELECT source, count(topic_id), count(DISTINCT recipient_id)
-FROM preferences_preferencechange
-WHERE changed_at >= %(start)s AND changed_at < %(end)s
-  AND CASE WHEN source IN ('undo', 'reinstatement') THEN state <> 'out' AND replaced ->> 'state' = 'out'
-           ELSE state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out' END
-  AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
-GROUP BY source
-ORDER BY 3 DESC, 2 DESC, 1
-"""
 _LEFT = """
 SELECT count(*) FILTER (WHERE evidence ->> 'verdict' = 'human'),
        count(*) FILTER (WHERE evidence ->> 'verdict' IS NULL OR evidence ->> 'verdict' NOT IN ('human', 'machine')),
@@ -249,48 +215,37 @@ FROM preferences_preferencechange
 WHERE changed_at >= %(start)s AND changed_at < %(end)s AND topic_id IS NOT NULL
   AND source IN ('arrival', 'confirm_button') AND state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out'
   AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+  AND (%(channel)s = '' OR channel = %(channel)s)
 """
 
 
 def _page_views(scope: Scope) -> tuple[int, ...]:
-    return _rows(_PAGE_VIEWS, scope, late=scope.end + NONCE_LIFE)[0]
-
-
-def _by_source(scope: Scope) -> list[OptOuts]:
-    return [OptOuts(Source(source), topics, recipients) for source, topics, recipients in _rows(_BY_SOURCE, scope)]
+    return rows_of(_PAGE_VIEWS, scope, late=scope.end + NONCE_LIFE)[0]
 
 
 def _left(scope: Scope) -> Verdicts:
-    return Verdicts(*_rows(_LEFT, scope)[0])
+    return Verdicts(*rows_of(_LEFT, scope)[0])
 
 
 # Without a mailing chosen, those that had a visit in the period: a sum over all times would compare nothing.
 _DELIVERED = """
 SELECT sum(delivered_count)::bigint, count(*), count(*) - count(delivered_count)
 FROM engagement_mailing
-WHERE (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s))
+WHERE (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(channel)s = '' OR channel = %(channel)s)
   AND CASE WHEN %(mailing)s <> '' THEN slug = %(mailing)s ELSE (brand_id, slug) IN (
       SELECT DISTINCT brand_id, mailing FROM engagement_interaction
       WHERE occurred_at >= %(start)s AND occurred_at < %(end)s AND kind IN ('visit', 'header_visit')
-        AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s))
+        AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
+        AND (%(channel)s = '' OR channel = %(channel)s)
   ) END
 """
 
 
 def _delivered(scope: Scope) -> Delivered:
-    return Delivered(*_rows(_DELIVERED, scope)[0])
+    return Delivered(*rows_of(_DELIVERED, scope)[0])
 
 
 def _lost(scope: Scope) -> int:
     """Interactions that were not recorded for want of room in the recorder's queue, of whichever brand."""
     gaps = RecordingGap.objects.filter(started_at__lt=scope.end, ended_at__gte=scope.start)
     return gaps.aggregate(sum=Sum("lost_count"))["sum"] or 0
-
-
-def _rows(statement: str, scope: Scope, **values: Any) -> list[tuple[Any, ...]]:
-    brands = None if scope.brand_ids is None else sorted(scope.brand_ids)
-    values |= {"start": scope.start, "end": scope.end, "brands": brands, "mailing": scope.mailing}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

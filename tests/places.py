@@ -115,6 +115,9 @@ def queries(place: Place, tenant: Tenant) -> Iterator[dict[str, Any]]:
         for table in ("outcomes", "topics", "doors", "time", "comebacks", "reasons", "comments"):
             yield {"csv": table, "period": "90"}
             yield {"csv": table, "brand": tenant.brand_id, "topic": tenant.topic_id}
+    if place.route.endswith(("/overview/", "/comparison/", "/figures/")):
+        for table in ("opens", "clicks", "mailings", "doors", "ways", "funnel", "links", "segments", "conversions"):
+            yield {"csv": table, "period": "90", "brand": tenant.brand_id, "sort": "left"}
     if place.route == "autocomplete/":
         for model, field in (
             ("topic", "brand"),
@@ -136,10 +139,11 @@ def posts(place: Place, tenant: Tenant) -> Iterator[dict[str, Any]]:
         **{"reason": "x", "since": "2026-11-01", "until": "2026-11-05", "post": "yes", "name": "x", "slug": "x"},
         **{"action": "delete_selected", "_selected_action": [key], "change": changes, "note": "x", "position": "1"},
         **{"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": key, "form-0-delivered_count": "7"},
-        **{f"{name}-TOTAL_FORMS": "1" for name in ("topics", "texts")},
-        **{f"{name}-INITIAL_FORMS": "1" for name in ("topics", "texts")},
+        **{f"{name}-TOTAL_FORMS": "1" for name in ("topics", "texts", "deliveries")},
+        **{f"{name}-INITIAL_FORMS": "1" for name in ("topics", "texts", "deliveries")},
         **{"topics-0-id": tenant.topic_id, "topics-0-brand": tenant.brand_id, "topics-0-name": "x"},
         **{"policy": "strict", "settle_minutes": "5", "delivered_count": "7", "text": "x", "channels": ["email"]},
+        **{"kind": "campaign", "topics": [tenant.topic_id]},
     }
     for deed in ({"deed": "put_back"}, {"deed": "accept", "_save": "1"}, {"action": "refuse", "index": "0"}):
         yield named | deed

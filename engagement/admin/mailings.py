@@ -2,37 +2,130 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from engagement.models import Mailing, RecordingGap
-from preferences.admin.lists import FarewellAdmin, LookOnlyAdmin
+from engagement.admin.dashboards.urls import urls
+from engagement.admin.mailing_form import MailingForm, MailingRowForm
+from engagement.models import Delivery, Mailing, RecordingGap
+from preferences.admin.filters import FormFilter
+from preferences.admin.lists import FarewellAdmin, LookOnlyAdmin, TypedInline
+from preferences.admin.scope import within
+
+
+class AutomationFilter(FormFilter):
+    """One automation, by its name; those of the user's own brands are suggested."""
+
+    title = "automation"
+    template = "admin/filter_text.html"
+    parameters = ("automation",)
+
+    @property
+    def value(self) -> str:
+        return self.values.get("automation", "")
+
+    @property
+    def suggestions(self) -> QuerySet[Mailing, str]:
+        named = within(self.request.user, Mailing.objects.exclude(automation=""), "brand_id")
+        return named.order_by("automation").values_list("automation", flat=True).distinct()[:200]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(automation=self.value) if self.value else queryset
+
+
+class DeliveryInline(TypedInline[Delivery, Mailing]):
+    """What a command or the API has fed, to look at."""
+
+    model = Delivery
+    extra = 0
+    can_delete = False
+    readonly_fields = ("sent_on", "segment", "sent_count", "delivered_count")
+    fields = readonly_fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return any(request.user.has_perm(f"engagement.{verb}_mailing") for verb in ("view", "change"))
 
 
 @admin.register(Mailing)
 class MailingAdmin(FarewellAdmin[Mailing]):
+    """What its links do not say of a mailing is fed by a command, or written here."""
+
     brand_path = "brand_id"
-    empty_text = "A mailing appears by itself when the first link that names it is opened."
-    list_display = ["slug", "brand", "delivered_count", "created_at", "prevented"]
+    empty_text = "A mailing appears by itself when the first link that names it is opened, or is fed by a command."
+    form = MailingForm
+    inlines = [DeliveryInline]
+    list_display = [
+        *("named", "figures", "brand", "kind", "automation", "channel", "about"),
+        *("sent_at", "sent_count", "delivered_count"),
+    ]
+    list_display_links = ["named"]
     list_editable = ["delivered_count"]
     list_select_related = ["brand"]
-    list_filter = ["brand", "created_at", ("delivered_count", admin.EmptyFieldListFilter)]
-    search_fields = ["slug"]
-    fields = ["slug", "brand", "delivered_count", "created_at", "prevented"]
-    readonly_fields = ["slug", "brand", "created_at", "prevented"]
+    list_filter = [
+        *("brand", "kind", "channel", AutomationFilter, "topics", "sent_at", "created_at"),
+        ("delivered_count", admin.EmptyFieldListFilter),
+    ]
+    search_fields = ["slug", "name", "automation"]
+    readonly_fields = ["slug", "brand", "created_at", "figures"]
+    fieldsets = [
+        (None, {"fields": ["slug", "brand", "figures", "name", "kind", "automation", "channel", "topics"]}),
+        ("How many", {"fields": ["sent_at", "sent_count", "delivered_count", "created_at"]}),
+    ]
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*urls(self.admin_site.admin_view), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
+        return super().get_queryset(request).defer("brand__logo")
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, **{**kwargs, "form": MailingRowForm})
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list alone needs to know of each row whether it is fed, and what it is about."""
+        found = super().get_changelist_instance(request)
+        is_fed = Exists(Delivery.objects.filter(mailing=OuterRef("pk")))
+        found.queryset = found.queryset.annotate(is_fed=is_fed).prefetch_related("topics")
+        found.result_list = found.result_list.annotate(is_fed=is_fed).prefetch_related("topics")
+        return found
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    @admin.display(description="robots")
-    def prevented(self, mailing: Mailing) -> SafeString:
+    @admin.display(description="mailing", ordering="slug")
+    def named(self, mailing: Mailing) -> SafeString:
+        aside = format_html('<span class="fw-aside">{}</span>', mailing.slug) if mailing.name else ""
+        return format_html("{}{}", mailing.name or mailing.slug, aside)
+
+    @admin.display(description="topics")
+    def about(self, mailing: Mailing) -> str:
+        return ", ".join(topic.name for topic in mailing.topics.all()) or "–"
+
+    @admin.display(description="figures")
+    def figures(self, mailing: Mailing) -> SafeString:
+        """What came of it, and what robots would have done."""
         query = urlencode({"period": "90", "brand": str(mailing.brand_id), "mailing": mailing.slug})
-        url = f"{reverse('admin:engagement_interaction_prevented')}?{query}"
-        return format_html('<a href="{}">Figures<span class="visually-hidden"> of {}</span></a>', url, mailing.slug)
+        return format_html(
+            '<a href="{}">Opens and clicks<span class="visually-hidden"> of {}</span></a> · '
+            '<a href="{}">Robots<span class="visually-hidden"> at {}</span></a>',
+            reverse("admin:engagement_mailing_figures", args=[mailing.pk]),
+            mailing,
+            f"{reverse('admin:engagement_interaction_prevented')}?{query}",
+            mailing,
+        )
 
 
 @admin.register(RecordingGap)

@@ -117,9 +117,11 @@ def test_an_interaction_is_looked_at_and_never_written(admin_client: Client) -> 
     assert Interaction.objects.get(pk=row.pk).verdict == "unsure"
 
 
-def test_only_the_delivered_count_of_a_mailing_can_be_said(admin_client: Client) -> None:
+def test_what_links_name_a_mailing_by_stays(admin_client: Client) -> None:
     mailing = make_mailing()
-    admin_client.post(f"/admin/engagement/mailing/{mailing.pk}/change/", {"slug": "other", "delivered_count": "500"})
+    said = {"slug": "other", "delivered_count": "500", "kind": "campaign", "channel": "email"}
+    said |= {"deliveries-TOTAL_FORMS": "0", "deliveries-INITIAL_FORMS": "0"}
+    admin_client.post(f"/admin/engagement/mailing/{mailing.pk}/change/", said)
     mailing.refresh_from_db()
     assert (mailing.slug, mailing.delivered_count) == ("2026-11", 500)
     assert admin_client.post(f"/admin/engagement/mailing/{mailing.pk}/delete/", {"post": "yes"}).status_code == 403

@@ -13,9 +13,10 @@ import pytest
 from django.utils import timezone
 
 from engagement.models import Interaction, RecordingGap
-from engagement.prevented import Delivered, Doubt, OptOuts, Robots, Scope, Verdicts, figures
+from engagement.opt_outs import OptOuts, Scope
+from engagement.prevented import Delivered, Doubt, Robots, Verdicts, figures
 from preferences.models import Brand, PreferenceChange, Source
-from preferences.models.recipients import SuppressionReason
+from preferences.models.subscriptions import SuppressionReason
 from tests.engagement.makers import NOON, make_interaction, make_mailing
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 

@@ -1,0 +1,139 @@
+"""What it would have been: the same visits at pages that leave on any request, by a bare script, or by a button."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from engagement.admin.chart import across
+from engagement.admin.dashboards import mailings
+from engagement.admin.dashboards.form import DashboardForm
+from engagement.admin.dashboards.mailings import MOST_SHOWN, Sent
+from engagement.admin.dashboards.pages import Dashboard, Shown
+from engagement.admin.dashboards.tiles import Reached, Tile, reached, single
+from engagement.admin.tables import Row, Table, people, share
+from engagement.models import Act
+from engagement.opt_outs import by_source
+from preferences.admin.scope import brands_of
+from preferences.models import Source
+
+LEGEND = (("human", "people"), ("machine", "robots alone"))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How many messages would have ended with an opt-out, of people or of robots alone; and how many more presses it
+    would have taken of people."""
+
+    name: str
+    note: str
+    people: int
+    robots: int
+    presses: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.people + self.robots
+
+
+def ways(found: Reached, arrived: int) -> list[Way]:
+    """`arrived` is how many people left without a press."""
+    left = min(found.cleaned[Act.LEFT], found.raw[Act.LEFT])
+    return [
+        Way("As it was", "Farewell", left, found.by_robots_alone(Act.LEFT)),
+        _any("Opening is enough", "GET unsubscribes", found, Act.VISIT),
+        _any("The script is enough", "on DOMContentLoaded, unchecked", found, Act.SCRIPT),
+        Way("Always a button", "nobody leaves without a press", left, found.by_robots_alone(Act.LEFT), arrived),
+    ]
+
+
+def _any(name: str, note: str, found: Reached, act: Act) -> Way:
+    robots = found.by_robots_alone(act)
+    return Way(name, note, found.raw[act] - robots, robots)
+
+
+def build(request: HttpRequest, form: DashboardForm) -> Shown:
+    found = reached(form.counted)
+    doors = {row.source: row.recipient_count for row in by_source(form.scope)}
+    found_ways = ways(found, doors.get(Source.ARRIVAL, 0))
+    has_brands = not form.cleaned_data["brand"] and brands_of(request.user).count() > 1
+    sent = mailings.mailings(form.counted)
+    tables = (table(found_ways), _mailings(sent, is_whole="csv" in request.GET, has_brands=has_brands))
+    put_back = doors.get(Source.REINSTATEMENT, 0)
+    return Shown(tables, {"numbers": _numbers(found_ways, put_back)}, is_empty=not any(way.total for way in found_ways))
+
+
+def table(found: Sequence[Way]) -> Table:
+    most = max((way.total for way in found), default=0) or 1
+    return Table(
+        "ways",
+        "The same visits, four ways",
+        ("Unsubscribe page", "Unsubscribed", "People", "Robots alone", "Robots’ share", "Presses more"),
+        tuple(
+            Row(
+                way.name,
+                (way.total, way.people, way.robots, share(way.robots, way.total), way.presses),
+                across([("human", way.people), ("machine", way.robots)], most),
+                way.total,
+                note=way.note,
+            )
+            for way in found
+        ),
+        help="Messages that would have ended with an opt-out. “Robots alone” are those where no person did it.",
+        legend=LEGEND,
+    )
+
+
+def _numbers(found: Sequence[Way], put_back: int) -> list[Tile]:
+    left, by_get, by_script, by_button = found
+    return [
+        single(
+            "Unsubscribed by robots, if opening is enough",
+            by_get.robots,
+            f"{share(by_get.robots, by_get.total)} of all who would be gone. No person opened these pages.",
+        ),
+        single(
+            "Unsubscribed by robots, if the script is enough",
+            by_script.robots,
+            f"{share(by_script.robots, by_script.total)} of all who would be gone. Scanners run scripts, too.",
+        ),
+        single(
+            "Presses saved",
+            by_button.presses,
+            f"{people(by_button.presses).capitalize()} who left by opening the page, without a press more.",
+        ),
+        single(
+            "Slipped through",
+            left.robots,
+            f"Messages that ended with an opt-out although only robots are known at them. {put_back:,} were put back.",
+        ),
+    ]
+
+
+def _mailings(sent: Sequence[Sent], *, is_whole: bool, has_brands: bool) -> Table:
+    found = [(one, ways(one.reached, 0)) for one in sent if one.reached.raw[Act.VISIT] or one.reached.raw[Act.LEFT]]
+    found.sort(key=lambda item: (-item[1][1].robots, -item[1][1].total, item[0].slug))
+    shown = found if is_whole else found[:MOST_SHOWN]
+    cut = f" Shown are {MOST_SHOWN} of {len(found):,}; the file has all." if len(shown) < len(found) else ""
+    return Table(
+        "mailings",
+        "By mailing",
+        (
+            *("Mailing", "Left, as it was", "If opening is enough", "of these robots"),
+            *("If the script is enough", "of these robots"),
+        ),
+        tuple(_row(one, found_ways, has_brands=has_brands) for one, found_ways in shown),
+        help=f"The mailing at which robots would have done the most stands first.{cut}",
+        empty="Nobody visited an unsubscribe page of a mailing in this period.",
+        is_wide=True,
+    )
+
+
+def _row(one: Sent, found: Sequence[Way], *, has_brands: bool) -> Row:
+    left, by_get, by_script, _ = found
+    return one.row((left.total, by_get.total, by_get.robots, by_script.total, by_script.robots), has_brands=has_brands)
+
+
+comparison = Dashboard("comparison", "What it would have been", "comparison.html", build)

@@ -1,0 +1,167 @@
+"""The overview: opens, clicks and unsubscribes of a period, people's and all side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from engagement.admin.chart import across
+from engagement.admin.dashboards import mailings
+from engagement.admin.dashboards.form import DashboardForm
+from engagement.admin.dashboards.links import https_tile
+from engagement.admin.dashboards.mailings import SORTS, Rated
+from engagement.admin.dashboards.pages import Dashboard, Shown
+from engagement.admin.dashboards.series import OF_CLICKS, Pieces, events_over_time, is_of, over_time
+from engagement.admin.dashboards.tiles import Reached, Tile, counts, rates, reached, single
+from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, people, share
+from engagement.figures import TallyRow
+from engagement.models import Act
+from engagement.opt_outs import OptOuts, by_source
+from preferences.admin.scope import brands_of
+from preferences.models import Source
+
+_PUT_BACK = (Source.UNDO, Source.REINSTATEMENT)
+
+
+class OverviewForm(DashboardForm):
+    """What a dashboard counts, and by what the mailings are sorted."""
+
+    sort = forms.ChoiceField(required=False, choices=[(name, name) for name in SORTS], widget=forms.HiddenInput)
+
+
+def build(request: HttpRequest, form: DashboardForm) -> Shown:
+    scope, pieces = form.counted, Pieces.of(form.counted)
+    found, events = reached(scope), events_over_time(scope, pieces)
+    sent = mailings.mailings(scope)
+    doors = by_source(form.scope)
+    rated = mailings.rated(sent)
+    totals = {kind: sum(row.events for row in events if is_of(row.record, kind)) for kind in ("open", "click")}
+    return Shown(
+        (
+            over_time("opens", "Opens", "open", events, pieces, help=_HELP_OPENS, empty="No open in this period."),
+            over_time("clicks", "Clicks", "click", events, pieces, OF_CLICKS, _HELP_CLICKS, "No click in this period."),
+            _mailings(request, form, sent),
+            _doors(doors, form),
+        ),
+        {
+            "rates": _rates(found, rated, totals),
+            "numbers": [
+                _unsubscribed(doors, rated),
+                _prevented(found, doors, form),
+                _converted(events, found),
+                https_tile(scope),
+            ],
+            "rated": rated,
+        },
+        is_empty=found.is_empty and not events and not sent and not doors,
+    )
+
+
+_HELP_OPENS = (
+    "“Prefetched” is a picture that Apple Mail or another program loaded by itself: it says nothing about a person. "
+    "“Unsure” counts with people."
+)
+_HELP_CLICKS = "“Unsure” is a click with too little to tell by; it counts with people."
+
+
+def _rates(found: Reached, rated: Rated, totals: dict[str, int]) -> list[Tile]:
+    delivered = rated.delivered
+    few = (
+        f" Of {rated.mailing_count - rated.unknown_count} of {rated.mailing_count} mailings."
+        if rated.unknown_count
+        else ""
+    )
+    return [
+        single(
+            "Delivered",
+            NOT_KNOWN if delivered is None else delivered,
+            (f"Of {rated.sent:,} sent." if rated.sent is not None and not few else "Mails and text messages." + few)
+            if delivered is not None
+            else "Nobody has said how many. The rates are shares of it.",
+            reverse("admin:engagement_mailing_changelist") if rated.unknown_count else "",
+            "Say how many were delivered",
+        ),
+        counts("Opened", Act.OPEN, found, f"Messages; {totals['open']:,} opens in all, with robots and prefetches."),
+        rates("Open rate", Act.OPEN, rated.reached, delivered, f"Messages opened, of those delivered.{few}"),
+        counts("Clicked", Act.CLICK, found, f"Messages; {totals['click']:,} clicks in all, with robots."),
+        rates("Click-through rate", Act.CLICK, rated.reached, delivered, f"Messages clicked, of those delivered.{few}"),
+        rates("Click-to-open rate", Act.CLICK, found, Act.OPEN, "Messages clicked, of those opened."),
+    ]
+
+
+def _unsubscribed(doors: Sequence[OptOuts], rated: Rated) -> Tile:
+    count = sum(row.recipient_count for row in doors if row.source not in _PUT_BACK)
+    of = (
+        f" {share(count, rated.delivered)} of what was delivered."
+        if rated.delivered and not rated.unknown_count
+        else ""
+    )
+    return single("Unsubscribed", count, f"{capital(people(count))}, once for each door they took (below).{of}")
+
+
+def _prevented(found: Reached, doors: Sequence[OptOuts], form: DashboardForm) -> Tile:
+    back = sum(row.recipient_count for row in doors if row.source == Source.REINSTATEMENT)
+    count = found.by_robots_alone(Act.VISIT)
+    return single(
+        "Prevented robot unsubscribes",
+        count,
+        "Messages whose unsubscribe page only robots opened. Where opening is enough, each of them would have "
+        f"unsubscribed someone. {back:,} {people(back)} whom a robot had ended were put back.",
+        f"{reverse('admin:engagement_comparison')}?{urlencode(form.own_parameters)}",
+        "What it would have been",
+    )
+
+
+def _converted(events: Sequence[TallyRow], found: Reached) -> Tile:
+    count = sum(row.events for row in events if row.record == "conversion")
+    messages = found.raw[Act.CONVERSION]
+    return single(
+        "Conversions",
+        count,
+        f"What the brand calls a success, from {messages:,} messages." if count else "None was posted for a click.",
+    )
+
+
+def _mailings(request: HttpRequest, form: DashboardForm, sent: list[mailings.Sent]) -> Table:
+    sort = form.cleaned_data["sort"] or "newest"
+    urls = {name: f"?{urlencode(form.own_parameters | {'sort': name})}#fw-mailings" for name in SORTS}
+    has_brands = not form.cleaned_data["brand"] and brands_of(request.user).count() > 1
+    return mailings.table(sent, sort, urls, is_whole="csv" in request.GET, has_brands=has_brands)
+
+
+def _doors(found: Sequence[OptOuts], form: DashboardForm) -> Table:
+    left = [row for row in found if row.source not in _PUT_BACK]
+    most = max((row.recipient_count for row in left), default=0) or 1
+    chosen: dict[str, Any] = form.link_parameters | {"state__exact": "out"}
+    if channel := form.cleaned_data["channel"]:
+        chosen |= {"channel__exact": channel}
+    url = reverse("admin:preferences_preferencechange_changelist")
+    total = Counter(people=sum(row.recipient_count for row in left), topics=sum(row.topic_count for row in left))
+    return Table(
+        "doors",
+        "Unsubscribed, by door",
+        ("Through", "People", "Topics left", "Share"),
+        tuple(
+            Row(
+                capital(str(row.source.label)),
+                (row.recipient_count, row.topic_count, share(row.recipient_count, total["people"])),
+                across([("saved", row.recipient_count)], most),
+                row.recipient_count,
+                f"{url}?{urlencode(chosen | {'source__exact': row.source.value})}",
+            )
+            for row in left
+        ),
+        Row("All", (total["people"], total["topics"], share(total["people"], total["people"]))),
+        "From the ledger, so complete. A person counts once for each way they left; who leaves everything leaves "
+        "several topics.",
+        "Nobody left in this period.",
+    )
+
+
+overview = Dashboard("overview", "Opens, clicks and unsubscribes", "overview.html", build, OverviewForm)

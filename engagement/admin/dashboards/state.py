@@ -1,0 +1,73 @@
+"""What is said above the figures: up to when they are complete, and whether the brands leave robots out of theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from engagement.admin.period import CHANNELS
+from engagement.figures import Counted, counted_until
+from engagement.figures_switches import LeftOut, left_out
+from preferences.admin.scope import brands_of
+from preferences.models import Brand
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`is_left_out` is None where some brands or channels leave non-human interactions out and others do not."""
+
+    until: datetime | None
+    is_left_out: bool | None
+    words: str
+    url: str
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the counter is far behind, or stands still."""
+        return self.until is None or (timezone.now() - self.until).total_seconds() > 15 * 60
+
+
+def state(request: HttpRequest, counted: Counted) -> State:
+    brands = list(brands_of(request.user).only("id", "name"))
+    if counted.brand_ids is not None:
+        brands = [brand for brand in brands if brand.pk in counted.brand_ids]
+    channels = [counted.channel] if counted.channel else list(CHANNELS)
+    now = timezone.now()
+    found = [
+        one
+        for one in left_out([brand.pk for brand in brands], now)
+        if one.channel in channels and (one.until is None or one.until > now)
+    ]
+    is_left_out = False if not found else True if len(found) == len(brands) * len(channels) else None
+    return State(counted_until(), is_left_out, _words(brands, found, is_left_out), _url(request, brands))
+
+
+def _words(brands: list[Brand], found: list[LeftOut], is_left_out: bool | None) -> str:
+    if is_left_out is False:
+        return "Robots and prefetches count in these figures."
+    if is_left_out:
+        since = max(one.since for one in found)
+        return f"Robots and prefetches are left out of these figures since {_day(since)}."
+    if len(brands) == 1:
+        named = ", ".join(f"{CHANNELS[one.channel]} since {_day(one.since)}" for one in found)
+        return f"Robots and prefetches are left out for {named}; the others count."
+    count = len({one.brand_id for one in found})
+    return f"{count} of {len(brands)} brands leave robots and prefetches out of their figures; the others count them."
+
+
+def _day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j M Y")
+
+
+def _url(request: HttpRequest, brands: list[Brand]) -> str:
+    """Where it is changed, for who may."""
+    if not request.user.has_perm("preferences.change_brand"):
+        return ""
+    if len(brands) == 1:
+        return reverse("admin:preferences_brand_change", args=[brands[0].pk])
+    return reverse("admin:preferences_brand_changelist")
