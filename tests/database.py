@@ -52,7 +52,7 @@ def _own_database(server: str) -> str:
     """Name the database after this process, and drop those that killed runs left behind."""
     with psycopg.connect(server, autocommit=True) as connection:
         for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_run\\_%'"):
-            number = re.fullmatch(r"test_run_(\d+)", name)
+            number = re.fullmatch(r"test_run_(\d+)(_gw\d+)?", name)
             if number and not psutil.pid_exists(int(number[1])):
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
     return urlsplit(server)._replace(path=f"/run_{os.getpid()}").geturl()
