@@ -89,6 +89,7 @@ SELECT r.xid, r.id, r.old_record, r.old_verdict, r.applied_at, r.interaction_id,
        coalesce((r.new ->> 'score')::int, i.score), coalesce((r.new ->> 'is_hard')::bool, i.is_hard),
        coalesce(r.new -> 'signals', i.signals)::text, coalesce((r.new ->> 'rules')::int, i.rules),
 """
+# A row that the reader has yet to get will come as it is after this revision. One that is gone is not given back.
 _OF_REVISIONS = """
 FROM (
     SELECT * FROM engagement_revision
@@ -105,6 +106,8 @@ LEFT JOIN engagement_trackedlink AS link
 WHERE (%(brand)s::bigint IS NULL OR r.brand_id = %(brand)s)
   AND (%(kinds)s::text[] IS NULL OR r.kind = ANY(%(kinds)s))
   AND (NOT %(is_cleaned)s OR r.old_verdict = ANY(%(verdicts)s) OR r.new_verdict = ANY(%(verdicts)s))
+  AND CASE WHEN i.id IS NULL THEN NOT %(is_cleaned)s OR r.old_verdict = ANY(%(verdicts)s)
+           ELSE (i.xid, i.id) <= (%(row_xid)s, %(row_id)s) END
 ORDER BY r.xid, r.id
 """
 _REVISIONS = _ROW_REVISED + _ABOUT + _OF_REVISIONS
@@ -168,12 +171,13 @@ class InteractionFeed:
 
     def _revisions_up_to(self, end: Cursor, read_count: int) -> Page:
         after = self.cursor
-        rows = _fetch(_REVISIONS, {**_between(after.revisions, end), **self._wanted.values})
+        row = {"row_xid": after.rows.xid, "row_id": after.rows.id}
+        rows = _fetch(_REVISIONS, {**_between(after.revisions, end), **row, **self._wanted.values})
         lines = []
         for xid, id, *before_and_row in rows:
-            before, row = tuple(before_and_row[:3]), tuple(before_and_row[3:])
+            before, judged = tuple(before_and_row[:3]), tuple(before_and_row[3:])
             cursor = str(replace(after, revisions=Cursor(xid, id)))
-            lines.append(revision_line(cursor, self._action(before[1], row[4]), before, row))
+            lines.append(revision_line(cursor, self._action(before[1], judged[4]), before, judged))
         return Page(lines, replace(after, revisions=end), read_count)
 
     def _action(self, old_verdict: str, new_verdict: str) -> str:
