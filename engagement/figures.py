@@ -24,6 +24,7 @@ from preferences.models import Brand
 __all__ = ["Counted", "ReachRow", "TallyRow", "Which", "counted_until", "reaches", "tallies"]
 
 CLEANED = ("human", "unsure")
+UNJUDGED = ("one_click", "conversion")  # records that count whatever program made them
 BY_DAY = frozenset({Dimension.DOMAIN, Dimension.NETWORK, Dimension.AGENT})  # the finest level that they have
 _OF_MAILINGS = frozenset({Dimension.MAILING, Dimension.SEGMENT, Dimension.LINK, Dimension.PACE})
 _TALLY_KEYS = ("brand_id", "start", "mailing", "value", "channel", "record", "verdict", "age")
@@ -102,9 +103,9 @@ def tallies(
     _check(keys, _TALLY_KEYS)
     query = _Query("engagement_tally", "events", scope, dimension, keys, unit)
     if which is Which.CLEANED:
-        query.add("verdict = ANY(%(cleaned)s)", cleaned=list(CLEANED))
+        query.add(_CLEANED, cleaned=list(CLEANED), unjudged=list(UNJUDGED))
     if which is Which.CHOSEN and query.split_at(out := left_out(scope.brands, scope.end)):
-        query.add(f"(verdict = ANY(%(cleaned)s) OR NOT {_LEFT_OUT})", cleaned=list(CLEANED), **_columns(out))
+        query.add(f"({_CLEANED} OR NOT {_LEFT_OUT})", cleaned=list(CLEANED), unjudged=list(UNJUDGED), **_columns(out))
     return [TallyRow(**row) for row in query.rows()]
 
 
@@ -128,6 +129,7 @@ def reaches(
     return [ReachRow(**row) for row in query.rows()]
 
 
+_CLEANED = "(verdict = ANY(%(cleaned)s) OR record = ANY(%(unjudged)s))"
 _LEFT_OUT = """EXISTS (
     SELECT FROM unnest(%(out_brands)s::bigint[], %(out_channels)s::text[], %(out_from)s::timestamptz[],
                        %(out_until)s::timestamptz[]) AS left_out(brand_id, channel, since, until)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from engagement.models import Rejudgement
+from engagement.models import Rejudgement, Scanned, Touch
 from preferences.erasing import erase_in_turn
 from preferences.models import Outcome, Recipient
 from preferences.models.writing import turn_of
@@ -21,13 +21,26 @@ def forget(recipient: Recipient, actor: str = "") -> Outcome:
     with turn_of(recipient.brand_id, recipient.id):
         change_id = erase_in_turn(recipient, actor)
         _cut_examples(_delete_interactions(recipient.id))
+        forget_counts(recipient.id)
     return Outcome((change_id,) if change_id else ())
+
+
+def forget_counts(recipient_id: UUID) -> None:
+    """Forget what is kept of the recipient for counting. The counts stay: they are of nobody in particular."""
+    Touch.objects.filter(recipient_id=recipient_id).delete()
+    Scanned.objects.filter(recipient_id=recipient_id).delete()
 
 
 _LATE = """
 DELETE FROM engagement_interaction AS late USING preferences_preferencechange AS erasure
 WHERE erasure.source = 'erasure' AND erasure.changed_at > now() - interval '1 day'
       AND late.recipient_id = erasure.recipient_id AND late.occurred_at <= erasure.changed_at
+"""
+# What a counter stored that had read the visits before they went.
+_LATE_COUNTS = """
+DELETE FROM {table} AS late USING preferences_preferencechange AS erasure
+WHERE erasure.source = 'erasure' AND erasure.changed_at > now() - interval '1 day'
+      AND late.recipient_id = erasure.recipient_id AND late.first_at <= erasure.changed_at
 """
 
 
@@ -36,6 +49,8 @@ def sweep() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_LATE)
         count: int = cursor.rowcount
+        for table in ("engagement_touch", "engagement_scanned"):
+            cursor.execute(_LATE_COUNTS.format(table=table))
         return count
 
 

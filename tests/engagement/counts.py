@@ -1,0 +1,143 @@
+"""Counting by other means: plain Python over the stored rows, one at a time."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from engagement.models import Interaction, Reach, Scanned, Tally, Touch
+
+CLEANED = ("human", "unsure")
+UNJUDGED = ("one_click", "conversion")
+_AGES = [0, 5, 10, 20, 30, 45, *(60 * m for m in (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45))]
+_AGES += [3600 * hours for hours in (1, 2, 3, 6, 12, 24, 48, 72, 168, 336, 720, 2160)]
+_BY_DAY = ("domain", "network", "agent")
+
+
+@dataclass
+class Counts:
+    """Cells of tallies and of reach; touches as message, act, link -> (first, cleaned, topic, segment)."""
+
+    tally: Counter[Any] = field(default_factory=Counter)
+    reach: Counter[Any] = field(default_factory=Counter)
+    touches: dict[Any, Any] = field(default_factory=dict)
+    scanned: dict[Any, Any] = field(default_factory=dict)
+
+
+def stored_counts() -> Counts:
+    return Counts(
+        Counter({row[:-1]: row[-1] for row in Tally.objects.values_list(*_TALLY, "events")}),
+        Counter({row[:-1]: row[-1] for row in Reach.objects.values_list(*_REACH, "messages")}),
+        {
+            (row.recipient_id, row.mailing, row.act, row.link): (row.first_at, row.cleaned_at, row.topic, row.segment)
+            for row in Touch.objects.all()
+        },
+        {
+            (row.brand_id, row.recipient_id): (row.first_at, row.last_at, row.events, row.messages)
+            for row in Scanned.objects.all()
+        },
+    )
+
+
+_TALLY = ("brand_id", "dimension", "level", "start", "mailing", "value", "channel", "record", "verdict", "age")
+_REACH = ("brand_id", "dimension", "level", "start", "mailing", "value", "channel", "act", "is_cleaned")
+
+
+def recounted(rows: Iterable[Interaction], erased: Collection[UUID] = ()) -> Counts:
+    """Count the rows; those of the erased count in cells, but nothing of the person is kept."""
+    rows, counts = [*rows], Counts()
+    for row in rows:
+        for level, dimension, start, *rest in _cells(row):
+            counts.tally[(row.brand_id, dimension, level, start, *rest)] += 1
+    messages: defaultdict[Any, list[Interaction]] = defaultdict(list)
+    for row in rows:
+        for act, link in _acts(row):
+            messages[row.recipient_id, row.mailing, act, link].append(row)
+    for (recipient, mailing, act, link), alike in messages.items():
+        first = min(alike, key=lambda row: (row.occurred_at, row.topic.encode(), row.segment.encode()))
+        clean = None if act == "scan" else min((row.occurred_at for row in alike if is_cleaned(row)), default=None)
+        for at, cleaned in ((first.occurred_at, False), (clean, True)):
+            for cell in _reach_cells(first, act, link, at, cleaned) if at else ():
+                counts.reach[cell] += 1
+        if recipient not in erased:
+            counts.touches[recipient, mailing, act, link] = (first.occurred_at, clean, first.topic, first.segment)
+    for row in rows:
+        if is_machine(row) and row.recipient_id not in erased:
+            key = (row.brand_id, row.recipient_id)
+            first_at, last_at, events, _ = counts.scanned.get(key, (row.occurred_at, row.occurred_at, 0, 0))
+            touched = sum(1 for recipient, _, act, _ in counts.touches if (recipient, act) == (key[1], "scan"))
+            times = (min(first_at, row.occurred_at), max(last_at, row.occurred_at))
+            counts.scanned[key] = (*times, events + 1, touched)
+    return counts
+
+
+def is_cleaned(row: Interaction) -> bool:
+    return row.verdict in CLEANED or row.kind in UNJUDGED
+
+
+def is_machine(row: Interaction) -> bool:
+    return row.verdict == "machine" and row.kind not in UNJUDGED
+
+
+def _cells(row: Interaction) -> Iterator[tuple[Any, ...]]:
+    """Level, dimension, start, mailing, value, channel, record, verdict and age of each cell."""
+    age = -1 if row.send_age is None else bisect_right(_AGES, max(0, row.send_age)) - 1
+    coarse = -1 if row.send_age is None else _AGES.index(max(s for s in (0, 60, 600, 3600, 86400) if s <= row.send_age))
+    cells = [("brand", "", "", -1)]
+    if row.mailing:
+        cells += [("mailing", row.mailing, "", -1), ("pace", row.mailing, "", age)]
+        cells += [("segment", row.mailing, row.segment, -1)] if row.segment else []
+        cells += [("link", row.mailing, str(row.link), -1)] if row.link is not None else []
+    cells += [("topic", "", row.topic, -1)] if row.topic else []
+    cells += [("domain", "", row.domain, -1 if is_cleaned(row) else coarse)] if row.domain else []
+    if not is_cleaned(row):
+        owner = row.facts["request"].get("network") or (f"{row.network}/24" if row.network else "")
+        cells += [("network", "", owner, coarse)] if owner else []
+        cells += [("agent", "", re.sub(r"(\d+)(?:[._]\d+)+", r"\1", row.agent)[:120], coarse)]
+    for dimension, mailing, value, number in cells:
+        for level in ("hour", "day", "month"):
+            if level != "hour" or dimension not in _BY_DAY:
+                start = beginning(row.occurred_at, level)
+                yield level, dimension, start, mailing, value, row.channel, row.record, row.verdict, number
+
+
+def _acts(row: Interaction) -> Iterator[tuple[str, int]]:
+    if not row.mailing:
+        return
+    names = {"visit": "visit", "header_visit": "visit", "arrive": "script", "open": "open", "click": "click"}
+    if act := (names | {"conversion": "conversion"}).get(row.kind):
+        yield act, 0
+    if row.kind in ("click", "conversion") and row.link:
+        yield row.kind, row.link
+    if row.kind in ("arrive", "confirm", "one_click") and row.answer == "done":
+        yield "left", 0
+    if is_machine(row):
+        yield "scan", 0
+
+
+def _reach_cells(row: Interaction, act: str, link: int, at: datetime, cleaned: bool) -> Iterator[tuple[Any, ...]]:
+    cells = [("link", row.mailing, str(link))]
+    if not link:
+        cells = [("brand", "", ""), ("mailing", row.mailing, "")]
+        cells += [("segment", row.mailing, row.segment)] if row.segment else []
+        cells += [("topic", "", row.topic)] if row.topic else []
+    for dimension, mailing, value in cells:
+        for level in ("hour", "day", "month"):
+            start = beginning(at, level)
+            yield row.brand_id, dimension, level, start, mailing, value, row.channel, act, cleaned
+
+
+def beginning(at: datetime, level: str) -> datetime:
+    local = at.astimezone(ZoneInfo(settings.TIME_ZONE)).replace(minute=0, second=0, microsecond=0)
+    if level != "hour":
+        local = local.replace(hour=0, day=local.day if level == "day" else 1, fold=0)
+    return local.astimezone(UTC)
