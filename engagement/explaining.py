@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from engagement import spool_wishes
 from engagement.models import Interaction
 from engagement.timeline import Timeline, changes_of, timeline
 from preferences import feed
@@ -82,6 +83,16 @@ class TopicNow:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """An opt-out that this machine accepted while the database was away, and that has not taken effect."""
+
+    brand: str
+    topic: str
+    source: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What happened at one mailing's links to the address; `mailing` is "" for mails that name none."""
 
@@ -109,6 +120,7 @@ class Explanation:
     changes: list[dict[str, Any]]
     interactions: list[dict[str, Any]]
     answers: list[Answered]
+    waiting: list[Waits]
     messages: list[Message]
 
     def as_json(self) -> dict[str, Any]:
@@ -142,8 +154,21 @@ def explain(brands: Iterable[Brand], channel: Channel, address: str, now: dateti
         changes=sorted(changes, key=lambda change: int(change["id"])),
         interactions=sorted(visits, key=lambda visit: (str(visit["occurred_at"]), int(visit["id"]))),
         answers=answers,
+        waiting=[row for brand, recipient in recipients for row in waiting_of(brand.slug, recipient.id)],
         messages=[message for brand, found in rows for message in _messages(brand, found, changes)],
     )
+
+
+def waiting_of(brand: str, recipient_id: UUID) -> Iterator[Waits]:
+    """Yield what waits of the recipient on this machine; asks no database."""
+    for wish in spool_wishes.waiting([recipient_id]):
+        yield Waits(brand, wish.topic, wish.source, utc(datetime.fromtimestamp(wish.wished_at, UTC)))
+
+
+def waiting_at(channel: Channel, address: str) -> Iterator[Waits]:
+    """Yield what waits of the address, with the brands' numbers for their names; asks no database."""
+    for tally in spool_wishes.tallies():
+        yield from waiting_of(f"brand {tally.brand_id}", Recipient.at(tally.brand_id, channel, address).id)
 
 
 def _messages(brand: Brand, visits: Sequence[Interaction], changes: Sequence[dict[str, Any]]) -> Iterator[Message]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from engagement.explaining import Answered, Explanation, Message, TopicNow
+from engagement.explaining import Answered, Explanation, Message, TopicNow, Waits
 from engagement.timeline import Mark, Timeline, answer_words, kind_words
 from preferences.feed import utc
 from preferences.models import Frequency, Source, State
@@ -27,6 +27,8 @@ def tell(story: Explanation) -> Iterator[str]:
         yield f"One person with {', '.join(story.companions)}."
     if not story.known:
         yield "Nothing was ever recorded about this address. What holds is the default of each topic."
+    if story.waiting:
+        yield from _section("What waits on this machine, and is not in effect yet", story.waiting, waits)
     yield ""
     yield "What holds now"
     for suppressed in story.suppressed:
@@ -93,6 +95,10 @@ def _present(topic: TopicNow) -> str:
         return f"{words}{setting}{pause}{required}, the topic's default: nothing else was chosen."
     end = f", provisional until {topic.provisional_until}" if topic.provisional else ""
     return f"{words} since {topic.since}{end}{setting}{pause}{required}."
+
+
+def waits(wish: Waits) -> Iterator[str]:
+    yield f"  {wish.at}  {wish.brand}/{wish.topic}: an opt-out through {Source(wish.source).label}."
 
 
 def _answer(answer: Answered) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -10,18 +11,21 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.text import Truncator
 
 from engagement.admin.interactions import spoken_age
 from engagement.models import Mailing
+from engagement.spool_wishes import broken_files, tallies
 from preferences.admin.deeds import ReasonForm
 from preferences.admin.ledger import reasons, standing
 from preferences.admin.lists import LookOnlyAdmin
 from preferences.admin.scope import brand_ids_of
 from preferences.models import Brand, PreferenceChange, State
+from preferences.site import is_superuser
 from unsubscribe import bursts
 from unsubscribe.models import ScannedMailing
+from unsubscribe.waiting import is_on
 
 _DEEDS = {"put_back": bursts.put_back, "accept": bursts.accept, "reverse": bursts.reverse}
 _DONE = {
@@ -56,6 +60,18 @@ class Row:
 @admin.register(ScannedMailing)
 class ScannedMailingAdmin(LookOnlyAdmin[ScannedMailing]):
     brand_path = "brand_id"
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [path("waiting/", wrap(self.waiting_view), name="unsubscribe_waiting"), *super().get_urls()]
+
+    def waiting_view(self, request: HttpRequest) -> HttpResponse:
+        """What waits on this machine, of all brands: for superusers."""
+        if not is_superuser(request):
+            raise PermissionDenied
+        rows = waiting_rows()
+        context = {"rows": rows, "total": sum(row.count for row in rows), "broken": broken_files(), "is_on": is_on()}
+        return self._page(request, "waiting", "Opt-outs that wait", **context)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
@@ -122,6 +138,26 @@ class ScannedMailingAdmin(LookOnlyAdmin[ScannedMailing]):
     def _page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         return TemplateResponse(request, f"admin/unsubscribe/scannedmailing/{name}.html", shared | context)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    brand: str
+    count: int
+    oldest_at: datetime
+
+
+def waiting_rows() -> list[WaitingRow]:
+    found = tallies()
+    names = Brand.objects.in_bulk([tally.brand_id for tally in found])
+    return [
+        WaitingRow(
+            str(names.get(tally.brand_id, f"brand {tally.brand_id}, which is gone")),
+            tally.count,
+            datetime.fromtimestamp(tally.oldest_at, UTC),
+        )
+        for tally in found
+    ]
 
 
 def _as_opt_out(row: PreferenceChange) -> bursts.OptOut:

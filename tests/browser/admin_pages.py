@@ -91,6 +91,7 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "timeline": ("engagement_interaction_timeline", "", "?recipient={recipient}&mailing=2026-11"),
     "bursts": ("unsubscribe_scannedmailing_changelist", "", ""),
     "burst": ("unsubscribe_scannedmailing_change", "mailing", ""),
+    "opt-outs that wait": ("unsubscribe_waiting", "", ""),
     "mailings": ("engagement_mailing_changelist", "", ""),
     "mailing": ("engagement_mailing_change", "mailing", ""),
     "knowledge": ("engagement_knowledge", "", ""),

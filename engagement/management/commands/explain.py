@@ -5,10 +5,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from engagement.explaining import explain
-from engagement.sentences import tell
+from engagement.explaining import explain, waiting_at
+from engagement.sentences import tell, waits
 from preferences.links import Channel
 from preferences.management import lookups
 from preferences.management.example import ExampleCommand
@@ -35,8 +36,14 @@ class Command(ExampleCommand):
         address = options["address"].strip()
         if not address or not address.isprintable():
             raise CommandError("Give one address, such as alice@example.org.")
-        brands = self._brands(options["brand"])
-        story = explain(brands, Channel(options["channel"]), address, timezone.now())
+        channel = Channel(options["channel"])
+        try:
+            story = explain(self._brands(options["brand"]), channel, address, timezone.now())
+        except (OperationalError, InterfaceError):
+            self.stdout.writelines(f"{line}\n" for wish in waiting_at(channel, address) for line in waits(wish))
+            raise CommandError(
+                "The database does not answer. Above is what waits for it on this machine, if anything."
+            ) from None
         if options["json"]:
             self.stdout.write(json.dumps(story.as_json(), ensure_ascii=False, indent=2))
         else:
