@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from crontask import cron
 from django.conf import settings
 from django.tasks import task
 from django.utils import timezone
 
-from engagement import learning, mail_hosts, partitions, rejudging
+from engagement import keeping, keeping_people, learning, mail_hosts, partitions, pseudonyms, rejudging
 from engagement.models import Rejudgement
+
+logger = logging.getLogger(__name__)
 
 
 @cron("17 3 * * *")
@@ -16,6 +20,17 @@ from engagement.models import Rejudgement
 def make_partitions() -> list[str]:
     """Keep the interactions table's months ready; the recorder makes a missing one itself if this never ran."""
     return partitions.make_partitions(timezone.now().date())
+
+
+@cron("27 3 * * *")
+@task
+def keep() -> int:
+    """Drop what is past its time, and forget whose the older opens and clicks were; return how many those were."""
+    now = timezone.now()
+    for step in (*keeping.drop_past(now), *keeping_people.delete_past(now)):
+        if step.problem:
+            logger.warning("%s is past its time and stays until tomorrow: it %s", step.table, step.problem)
+    return pseudonyms.pseudonymise(now)
 
 
 @cron("23 4 * * Mon")
