@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, connection, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from engagement import partitions
@@ -22,7 +23,7 @@ from engagement.models import Kind
 from engagement.recorder import Event
 from engagement.rows import COLUMNS, copy_row
 from engagement.targets import link_number, stored_url
-from engagement.visitors import Sighting
+from engagement.visitors import sight
 from preferences.addresses import address_key
 from preferences.directory import Link
 from preferences.prepared import fetch_all
@@ -34,7 +35,7 @@ LATEST = timedelta(days=30)  # after which a deed is told too late: its month ma
 _AHEAD = timedelta(minutes=5)  # by which the clock of who tells may be wrong
 _VALUE = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,2})?\Z")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
-_NOBODY = Sighting((), "")
+_NOBODY = sight(HttpRequest())  # a request of no headers, from nowhere
 _TOLD = Verdict(Value.HUMAN, 0, ())
 _NO_FACTS = Facts(RequestFacts())
 _INSERT = """
@@ -116,9 +117,10 @@ def _values(link: Link, told: Told) -> dict[str, object]:
 def _count(link: Link, told: Told) -> None:
     kind = Kind.CONVERSION.value
     event = Event(link, kind, "stored", _NOBODY, None, _TOLD, _NO_FACTS, told.occurred_at.timestamp())
+    line = copy_row(event).line.encode()  # may ask the database, which nobody can while it copies
     statement = f"COPY engagement_interaction ({', '.join(COLUMNS)}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
-        copy.write(copy_row(event).line.encode())
+        copy.write(line)
 
 
 def _hash(brand_id: int, key: str) -> bytes:

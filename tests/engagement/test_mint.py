@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from engagement import short_links
+from engagement.models import ShortLink
 from preferences.links import Channel, Claims, Purpose, open_token
 from preferences.models import Brand, BrandKey
 from preferences.streams import AddressLines
@@ -33,7 +35,7 @@ def opened(url: str) -> tuple[bytes, Claims]:
     def cipher_of(kid: bytes) -> AESGCM:
         return AESGCM(BrandKey.objects.get(kid=kid.hex()).link_key().secret)
 
-    return open_token(url.rpartition("/")[2], cipher_of)
+    return open_token(url.rpartition("/")[2].removesuffix(".gif"), cipher_of)
 
 
 def test_every_address_gets_a_link_of_its_own(brand: Brand) -> None:
@@ -55,7 +57,7 @@ def test_a_link_without_a_moment_is_sent_now(brand: Brand) -> None:
 
 @pytest.mark.parametrize(
     ("purpose", "door"),
-    [("unsubscribe", "u"), ("one_click", "o"), ("preferences", "p"), ("hidden", "h"), ("opt_in", "j")],
+    [("unsubscribe", "u"), ("one_click", "o"), ("preferences", "p"), ("hidden", "h"), ("opt_in", "j"), ("open", "i")],
 )
 def test_each_purpose_has_its_door(brand: Brand, purpose: str, door: str) -> None:
     url = mint("--purpose", purpose).rows[0][1]
@@ -70,6 +72,27 @@ def test_a_preference_link_needs_no_topic(brand: Brand) -> None:
 def test_a_link_that_subscribes_names_its_topic(brand: Brand) -> None:
     result = run("mint", "--brand", "demo", "--purpose", "opt_in", stdin=TEN)
     assert (result.status, result.rows) == (1, [])
+
+
+def test_a_click_leads_to_its_target_and_names_the_segment(brand: Brand) -> None:
+    target = "https://shop.example.org/ü?q={farewell}"
+    options = ["--mailing", "2026-11", "--segment", "loyal", "--purpose", "click", "--target", target]
+    rows = run("mint", "--brand", "demo", *options, stdin=TEN).rows
+    claims = [opened(url)[1] for _, url in rows]
+    assert {(claim.target, claim.mailing, claim.segment) for claim in claims} == {(target, "2026-11", "loyal")}
+    assert [claim.address for claim in claims] == TEN.split()
+
+
+@pytest.mark.parametrize("purpose", ["unsubscribe", "preferences", "click"])
+def test_short_links_stand_for_a_link_each(brand: Brand, purpose: str) -> None:
+    target = ["--target", "https://shop.example.org/"] if purpose == "click" else []
+    rows = mint("--short", "--purpose", purpose, *target).rows
+    codes = [url.removeprefix("https://leave.example.org/s/") for _, url in rows]
+    assert {len(code) for code in codes} == {10}
+    resolved = [short_links.resolve(code) for code in codes]
+    assert {found for found, _ in resolved} == {Purpose(purpose)}
+    assert [opened(token)[1].address for _, token in resolved] == TEN.split()
+    assert set(ShortLink.objects.values_list("brand", "purpose")) == {(brand.id, purpose)}
 
 
 def test_numbers_are_sealed_in_international_form(brand: Brand) -> None:
@@ -109,7 +132,10 @@ def test_another_key_may_be_named(brand: Brand) -> None:
         (["--brand", "acme", "--topic", "news"], "no brand 'acme'. Known: demo"),
         (["--brand", "demo", "--topic", "nws"], "no topic 'nws'. Known: news"),
         (["--brand", "demo"], "no topic ''. Known: news"),
-        (["--brand", "demo", "--topic", "news", "--purpose", "click"], "cannot be minted. Use one of unsubscribe"),
+        (["--brand", "demo", "--purpose", "click"], "only a click, has a target"),
+        (["--brand", "demo", "--purpose", "click", "--target", "javascript:alert(1)"], "target is a web address"),
+        (["--brand", "demo", "--topic", "news", "--target", "https://example.org"], "only a click, has a target"),
+        (["--brand", "demo", "--topic", "news", "--mailing", "a#b"], "what follows one is the segment"),
         (["--brand", "demo", "--topic", "news", "--purpose", "leave"], "cannot be minted"),
         (["--brand", "demo", "--topic", "news", "--sent-at", "tomorrow"], "no ISO 8601 moment"),
         (["--brand", "demo", "--topic", "news", "--sent-at", "2026-11-21T18:00:00"], "in which time zone"),
