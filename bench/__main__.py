@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.load import NO_WRK, WRK, BenchError
 from bench.report import Line, say, table
 
-PARTS = ("landing", "commits", "detection", "memory", "minting", "recorder")
+PARTS = ("landing", "commits", "detection", "memory", "minting", "recorder", "tracked")
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
 
     say("preparing the database")
     stage = set_stage(options.threads, is_quick=options.quick)
-    from bench import commits, detecting, landing, memory, minting, recording
+    from bench import commits, detecting, landing, memory, minting, recording, tracked
 
     modules = {
         "landing": landing,
@@ -37,6 +37,7 @@ def main() -> int:
         "memory": memory,
         "minting": minting,
         "recorder": recording,
+        "tracked": tracked,
     }
     lines: list[Line] = []
     started, problem = time.monotonic(), ""

@@ -3,8 +3,8 @@
     python -m bench.client FILE PORT CONNECTIONS SECONDS
 
 Sends the requests of FILE, which NUL bytes part, in turn over keep-alive connections, a thread each. Prints JSON:
-`answered`, `seconds`, `refused` (an answer that is not 2xx), `broken` (connections that ended early) and
-`acknowledged`, the positions in FILE of the requests that got a 2xx answer, -1 past the first round.
+`answered`, `seconds`, `refused` (an answer that is neither 2xx nor 3xx), `broken` (connections that ended early) and
+`acknowledged`, the positions in FILE of the requests that got such an answer, -1 past the first round.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Client:
                 while time.monotonic() < self._deadline:
                     turn = next(self._turns)
                     connection.sendall(self._requests[turn % len(self._requests)])
-                    if read_status(connection) // 100 == 2:
+                    if read_status(connection) // 100 in {2, 3}:  # a redirect is an answer, too
                         self.acknowledged.append(turn if turn < len(self._requests) else -1)
                     else:
                         self.refused += 1
