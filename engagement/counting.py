@@ -24,7 +24,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from engagement.counting_changes import STORED, Change, Tables, gather_new, gather_revised
+from engagement.counting_changes import STORED, Change, Tables, gather_new, gather_revised, look_up_by_index
 from engagement.counting_position import COUNTED_AFTER, Place, move, place, try_lock
 from engagement.counting_scans import note_scans
 from engagement.counting_tallies import add_events
@@ -70,8 +70,7 @@ def count_next(now: datetime, size: int = BATCH_SIZE) -> int | None:
             move(after, now)
             return 0
         earlier = _look_again(rows)
-        with connection.cursor() as cursor:
-            cursor.execute(_BY_INDEX)
+        look_up_by_index()
         _revise(earlier, after)
         _count_rows(after, to := Place(rows[-1].xid, rows[-1].id))
         move(to, None)
@@ -85,8 +84,7 @@ def recount(changes: Iterable[Change], counted: Place | None = None) -> None:
     Some ten thousand at a time, each row once.
     """
     counted = counted or place()
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_INDEX)
+    look_up_by_index()
     if gather_revised(changes, counted):
         add_events()
         touch_revised(counted)
@@ -101,8 +99,6 @@ SELECT * FROM engagement_interaction
 WHERE (xid, id) > (%(xid)s, %(id)s) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 ORDER BY xid, id LIMIT %(size)s
 """
-# A few thousand cells are looked up one by one among millions; a plan for another day would read all of these.
-_BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 
 
 def _next(after: Place, now: datetime, size: int) -> list[Interaction]:
@@ -111,7 +107,7 @@ def _next(after: Place, now: datetime, size: int) -> list[Interaction]:
         if after.xid >= cursor.fetchone()[0]:
             raise CountingError(
                 "What was counted last comes from another database cluster, as after a restore from a dump."
-                " Run `manage.py feed --after-restore` once."
+                " Run `manage.py interactions --after-restore` once."
             )
     values = {"xid": after.xid, "id": after.id, "size": size}
     rows = list(Interaction.objects.raw(_NEXT, values))

@@ -140,6 +140,14 @@ def gather_stored(first: datetime, last: datetime, counted: Place) -> int:
     return _gather(_STORED, {"first": first, "last": last, "xid": counted.xid, "id": counted.id})
 
 
+def look_up_by_index(*, is_on: bool = True) -> None:
+    """For the rest of the transaction: a few thousand cells are looked up one by one among millions, where a plan that
+    was made over a young table would read all of these."""
+    with connection.cursor() as cursor:
+        for name in ("enable_hashjoin", "enable_mergejoin"):
+            cursor.execute(f"SET LOCAL {name} = {'off' if is_on else 'on'}")
+
+
 def _gather(statement: str, values: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)

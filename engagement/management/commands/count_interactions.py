@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from engagement.counting import CountingError, count_all
+from engagement.counting_recount import Comparison, compare, covered_since, rebuild
+from engagement.figures_periods import begin, zone
+from engagement.models import Interaction, Level
+from preferences.admin.filters import day_start
+from preferences.management.example import ExampleCommand
+from preferences.streams import progress
+
+_EXAMPLE = """\
+manage.py count_interactions --check
+
+Counts the interactions that are not counted yet, which the worker does every minute. With --check the stored
+interactions are counted again and compared with the figures; nothing is changed. With --rebuild the figures are made
+anew from what is stored: whoever was erased goes from them."""
+
+
+class Command(ExampleCommand):
+    help = "Count interactions into figures, check the figures, or make them anew."
+    example = _EXAMPLE
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--check", action="store_true", help="compare the figures with the stored interactions")
+        what.add_argument("--rebuild", action="store_true", help="make the figures anew from the stored interactions")
+        parser.add_argument(
+            "--since",
+            type=_day,
+            metavar="DAY",
+            help="from the beginning of this day's month on (default: all that is still stored whole)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["since"] and not (options["check"] or options["rebuild"]):
+            raise CommandError("--since goes with --check or --rebuild.")
+        covered = covered_since()
+        since = max(filter(None, (options["since"], covered)), default=None)
+        since = since and begin(since, Level.MONTH)
+        if options["check"]:
+            self._check(since)
+        elif options["rebuild"]:
+            with progress("rows", _total(since)) as bar:
+                count = rebuild(since, bar.update)
+            self.stdout.write(f"{_interactions(count)} counted anew{_from(since)}.")
+        else:
+            self._count()
+
+    def _count(self) -> None:
+        try:
+            with progress("rows") as bar:
+                count = count_all(progress=bar.update)
+        except CountingError as error:
+            raise CommandError(str(error)) from None
+        if count is None:
+            raise CommandError("Somebody else is counting now, such as the worker.")
+        self.stdout.write(f"{_interactions(count)} counted.")
+
+    def _check(self, since: datetime | None) -> None:
+        with progress("rows", _total(since)) as bar:
+            found = compare(since, bar.update)
+        self.stdout.write("\n".join(_tell(found)))
+        if not found.is_exact:
+            raise CommandError("The figures are not those of the stored interactions.")
+
+
+def _day(text: str) -> datetime:
+    return day_start(date.fromisoformat(text))
+
+
+def _total(since: datetime | None) -> int:
+    rows = Interaction.objects.all()
+    return (rows.filter(occurred_at__gte=since) if since else rows).count()
+
+
+def _interactions(count: int) -> str:
+    return f"{count:,} interaction{'' if count == 1 else 's'}"
+
+
+def _from(since: datetime | None) -> str:
+    return f" from {since.astimezone(zone()):%Y-%m-%d} on" if since else ""
+
+
+def _tell(found: Comparison) -> Iterator[str]:
+    """The differences, never whose."""
+    yield f"{_interactions(found.row_count)} counted again{_from(found.since)}."
+    for one in found.examples:
+        yield f"  {one.table}  {one.cell}: {one.counted or 0:,} counted, {one.recounted or 0:,} stored"
+    if found.missing_count:
+        yield f"{found.missing_count:,} figures are too low or wrong."
+    if found.excess_count and found.erasure_count:
+        yield f"{found.excess_count:,} figures are higher than what is stored: {found.erasure_count:,} erasures since."
+    elif found.excess_count:
+        yield f"{found.excess_count:,} figures are too high."
+    if not found.missing_count and not found.excess_count:
+        yield "The figures are exact."
