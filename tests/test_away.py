@@ -14,7 +14,7 @@ import pytest
 
 from preferences.links import Purpose
 from tests.away import TARGET, Lonely
-from tests.browser.programs import FORM, Reply, request
+from tests.browser.programs import FIREFOX, FORM, Reply, request
 from tests.browser.serving import new_address, wait_until
 
 CLIENTS = 4
@@ -67,7 +67,7 @@ class Clicks:
 
     def wait_for_more(self, more: int = 200) -> None:
         wanted = self.count + more
-        wait_until(lambda: self.count >= wanted, f"{wanted} clicks are answered", 60)
+        wait_until(lambda: self.count >= wanted, f"{wanted} clicks are answered", 90)
 
     def _run(self, mailing: str) -> None:
         for number in count(1):
@@ -109,12 +109,12 @@ def test_every_click_is_answered_and_stored_once_and_in_order(
         clicks.wait_for_more()
         with fault(lonely):
             clicks.wait_for_more(3000)
-            wait_until(lambda: spooled(lonely) > 0, "clicks wait in the file", 30)
+            wait_until(lambda: spooled(lonely) > 0, "clicks wait in the file", 90)
         clicks.wait_for_more()
     assert clicks.others == []
-    wait_until(clicks.are_stored, "every click is stored", 60)
+    wait_until(clicks.are_stored, "every click is stored", 90)
     assert clicks.stored() == clicks.done
-    wait_until(lambda: list((lonely.data / "spool").glob("*.sqlite3")) == [], "the file is gone")
+    wait_until(lambda: list((lonely.data / "spool").glob("*.sqlite3")) == [], "the file is gone", 90)
     assert lonely.query("SELECT count(*) FROM engagement_recordinggap") == [(0,)]
 
 
@@ -127,12 +127,12 @@ def test_doors_that_need_the_database_hold_up_none_that_do_not(
     clicks = Clicks(lonely)
     with fault(lonely), knocks.running(), clicks.running():
         clicks.wait_for_more(300)
-        wait_until(lambda: len(knocks.statuses) >= 100, "the others are answered too", 60)
+        wait_until(lambda: len(knocks.statuses) >= 100, "the others are answered too", 90)
         clicks.wait_for_more(300)
     assert clicks.others == []
     assert set(knocks.statuses) <= {503, 404}
     assert 503 in knocks.statuses
-    wait_until(lambda: one_click(lonely, new_address()).status == 200, "opt-outs are taken again", 30)
+    wait_until(lambda: one_click(lonely, new_address()).status == 200, "opt-outs are taken again", 90)
 
 
 def test_a_killed_server_leaves_what_was_spooled_to_the_next(lonely: Lonely) -> None:
@@ -140,11 +140,11 @@ def test_a_killed_server_leaves_what_was_spooled_to_the_next(lonely: Lonely) -> 
     with lonely.refusing():
         with clicks.running():
             clicks.wait_for_more(500)
-        wait_until(lambda: spooled(lonely) >= clicks.count, "all clicks are in the file", 30)
+        wait_until(lambda: spooled(lonely) >= clicks.count, "all clicks are in the file", 90)
         lonely.farewell.kill()
     lonely.farewell.start()
     assert request(lonely.link(new_address())).status == 200
-    wait_until(clicks.are_stored, "every click is stored", 60)
+    wait_until(clicks.are_stored, "every click is stored", 90)
     assert clicks.stored() == clicks.done
 
 
@@ -156,7 +156,7 @@ def test_a_stopped_server_loses_nothing_though_the_database_is_away(lonely: Lone
         assert lonely.farewell.terminate() == 0
     lonely.farewell.start()
     assert request(lonely.link(new_address())).status == 200
-    wait_until(clicks.are_stored, "every click is stored", 60)
+    wait_until(clicks.are_stored, "every click is stored", 90)
     assert clicks.stored() == clicks.done
 
 
@@ -209,3 +209,52 @@ def spooled(lonely: Lonely) -> int:
         finally:
             database.close()
     return total
+
+
+# Opt-outs that are accepted meanwhile
+
+
+@pytest.fixture
+def accepting(lonely: Lonely) -> Iterator[Lonely]:
+    lonely.farewell.terminate()
+    lonely.farewell.settings["FAREWELL_SPOOL_OPT_OUTS"] = "true"
+    lonely.farewell.start()
+    assert request(lonely.link(new_address())).status == 200
+    yield lonely
+    del lonely.farewell.settings["FAREWELL_SPOOL_OPT_OUTS"]
+
+
+def out(lonely: Lonely) -> list[str]:
+    """The addresses that are out, each once for each change that made it so."""
+    rows = lonely.query(
+        "SELECT r.address FROM preferences_preferencechange c JOIN preferences_recipient r ON r.id = c.recipient_id"
+        " JOIN preferences_subscription s ON s.recipient_id = r.id AND s.state = 'out' WHERE c.state = 'out'"
+    )
+    return sorted(address for (address,) in rows)
+
+
+def press(lonely: Lonely, address: str) -> Reply:
+    return request(f"{lonely.link(address)}/confirm", "POST", body="choice=leave", headers=FORM | FIREFOX)
+
+
+@pytest.mark.parametrize("fault", [Lonely.refusing, Lonely.frozen], ids=["refusing", "frozen"])
+def test_an_accepted_opt_out_survives_a_kill_and_takes_effect_once(
+    accepting: Lonely, fault: Callable[[Lonely], AbstractContextManager[None]]
+) -> None:
+    alices = [new_address() for _ in range(20)]
+    with fault(accepting):
+        replies = [door(accepting, alice) for alice in alices for door in (one_click, press)]
+        accepting.farewell.kill()  # right after the last answer
+    assert [reply.status for reply in replies] == [200] * 40
+    accepting.farewell.start()
+    assert request(accepting.link(new_address())).status == 200
+    wait_until(lambda: set(out(accepting)) >= set(alices), "every opt-out took effect", 90)
+    assert [address for address in out(accepting) if address in alices] == sorted(alices)
+
+
+def test_accepted_opt_outs_take_effect_when_the_database_is_back(accepting: Lonely) -> None:
+    alice = new_address()
+    with accepting.refusing():
+        assert press(accepting, alice).status == 200
+    wait_until(lambda: alice in out(accepting), "the opt-out took effect", 90)
+    wait_until(lambda: list((accepting.data / "spool").glob("optouts-*.sqlite3")) == [], "the file is gone", 90)
