@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,6 @@ from engagement.admin.dashboards.tiles import Reached, Tile, reached, single
 from engagement.admin.tables import Row, Table, people, share
 from engagement.models import Act
 from engagement.opt_outs import by_source
-from preferences.admin.scope import brands_of
 from preferences.models import Source
 
 LEGEND = (("human", "people"), ("machine", "robots alone"))
@@ -38,31 +38,30 @@ class Way:
         return self.people + self.robots
 
 
-def ways(found: Reached, arrived: int) -> list[Way]:
-    """`arrived` is how many people left without a press."""
-    left = min(found.cleaned[Act.LEFT], found.raw[Act.LEFT])
+def ways(found: Reached, ledger: Counter[Source]) -> list[Way]:
+    """`ledger` has the people by door: one-click works at every page, and what was put back did not stay."""
+    left, one_click = found.cleaned[Act.LEFT], ledger[Source.ONE_CLICK]
+    slipped = max(found.by_robots_alone(Act.LEFT) - ledger[Source.REINSTATEMENT], 0)
     return [
-        Way("As it was", "Farewell", left, found.by_robots_alone(Act.LEFT)),
-        _any("Opening is enough", "GET unsubscribes", found, Act.VISIT),
-        _any("The script is enough", "on DOMContentLoaded, unchecked", found, Act.SCRIPT),
-        Way("Always a button", "nobody leaves without a press", left, found.by_robots_alone(Act.LEFT), arrived),
+        Way("As it was", "Farewell", left, slipped),
+        _any("Opening is enough", "GET unsubscribes", found, Act.VISIT, one_click),
+        _any("The script is enough", "on DOMContentLoaded, unchecked", found, Act.SCRIPT, one_click),
+        Way("Always a button", "nobody leaves without a press", left, 0, ledger[Source.ARRIVAL]),
     ]
 
 
-def _any(name: str, note: str, found: Reached, act: Act) -> Way:
-    robots = found.by_robots_alone(act)
-    return Way(name, note, found.raw[act] - robots, robots)
+def _any(name: str, note: str, found: Reached, act: Act, one_click: int) -> Way:
+    return Way(name, note, found.cleaned[act] + one_click, found.by_robots_alone(act))
 
 
 def build(request: HttpRequest, form: DashboardForm) -> Shown:
     found = reached(form.counted)
-    doors = {row.source: row.recipient_count for row in by_source(form.scope)}
-    found_ways = ways(found, doors.get(Source.ARRIVAL, 0))
-    has_brands = not form.cleaned_data["brand"] and brands_of(request.user).count() > 1
+    ledger = Counter({row.source: row.recipient_count for row in by_source(form.scope)})
+    found_ways = ways(found, ledger)
     sent = mailings.mailings(form.counted)
-    tables = (table(found_ways), _mailings(sent, is_whole="csv" in request.GET, has_brands=has_brands))
-    put_back = doors.get(Source.REINSTATEMENT, 0)
-    return Shown(tables, {"numbers": _numbers(found_ways, put_back)}, is_empty=not any(way.total for way in found_ways))
+    tables = (table(found_ways), _mailings(sent, is_whole="csv" in request.GET, has_brands=len(form.brands) > 1))
+    numbers = _numbers(found_ways, found.by_robots_alone(Act.LEFT))
+    return Shown(tables, {"numbers": numbers}, is_empty=not any(way.total for way in found_ways))
 
 
 def table(found: Sequence[Way]) -> Table:
@@ -86,7 +85,7 @@ def table(found: Sequence[Way]) -> Table:
     )
 
 
-def _numbers(found: Sequence[Way], put_back: int) -> list[Tile]:
+def _numbers(found: Sequence[Way], ended: int) -> list[Tile]:
     left, by_get, by_script, by_button = found
     return [
         single(
@@ -107,13 +106,15 @@ def _numbers(found: Sequence[Way], put_back: int) -> list[Tile]:
         single(
             "Slipped through",
             left.robots,
-            f"Messages that ended with an opt-out although only robots are known at them. {put_back:,} were put back.",
+            f"Robots alone ended {ended:,} at first; the others were put back by themselves.",
         ),
     ]
 
 
 def _mailings(sent: Sequence[Sent], *, is_whole: bool, has_brands: bool) -> Table:
-    found = [(one, ways(one.reached, 0)) for one in sent if one.reached.raw[Act.VISIT] or one.reached.raw[Act.LEFT]]
+    found = [
+        (one, ways(one.reached, Counter())) for one in sent if one.reached.raw[Act.VISIT] or one.reached.raw[Act.LEFT]
+    ]
     found.sort(key=lambda item: (-item[1][1].robots, -item[1][1].total, item[0].slug))
     shown = found if is_whole else found[:MOST_SHOWN]
     cut = f" Shown are {MOST_SHOWN} of {len(found):,}; the file has all." if len(shown) < len(found) else ""
@@ -125,7 +126,8 @@ def _mailings(sent: Sequence[Sent], *, is_whole: bool, has_brands: bool) -> Tabl
             *("If the script is enough", "of these robots"),
         ),
         tuple(_row(one, found_ways, has_brands=has_brands) for one, found_ways in shown),
-        help=f"The mailing at which robots would have done the most stands first.{cut}",
+        help="The mailing at which robots would have done the most stands first. One-click is in the first number "
+        f"alone, which has what was put back, too.{cut}",
         empty="Nobody visited an unsubscribe page of a mailing in this period.",
         is_wide=True,
     )

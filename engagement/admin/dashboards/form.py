@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from engagement.admin.period import ChannelForm
 from engagement.figures import Counted
 from engagement.opt_outs import Scope
+from preferences.models import Brand
 
 
 class DashboardForm(ChannelForm):
     """A period, a brand and a channel."""
 
-    @property
+    @cached_property
+    def brands(self) -> list[Brand]:
+        """Those that are counted."""
+        chosen: Brand | None = self.cleaned_data["brand"]
+        return [chosen] if chosen else list(self.fields["brand"].queryset.only("id", "name"))  # type: ignore[attr-defined]
+
+    @cached_property
     def counted(self) -> Counted:
-        return Counted(self.start, self.end, self.chosen_brand_ids, self.cleaned_data["channel"])
+        ids = frozenset(brand.pk for brand in self.brands)
+        return Counted(self.start, self.end, ids, self.cleaned_data["channel"])
 
     @property
     def scope(self) -> Scope:

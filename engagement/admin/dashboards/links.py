@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from engagement.admin.chart import across
 from engagement.admin.dashboards.series import is_of
-from engagement.admin.dashboards.tiles import Tile, side_by_side, single
+from engagement.admin.dashboards.tiles import Tile, has_left_out, side_by_side, single
 from engagement.admin.tables import NOT_KNOWN, Row, Table, share
 from engagement.figures import CLEANED, Counted, TallyRow, Which, reaches, tallies
 from engagement.models import Act, Dimension, TrackedLink
@@ -19,7 +19,10 @@ def https_tile(scope: Counted) -> Tile:
     """The share of the clicks that led to an https: target."""
     keys = ("value", "record", "verdict")
     rows = [row for row in tallies(scope, Dimension.LINK, *keys) if is_of(row.record, "click")]
-    chosen = [row for row in tallies(scope, Dimension.LINK, *keys, which=Which.CHOSEN) if is_of(row.record, "click")]
+    chosen = rows
+    if has_left_out(scope):
+        picked = tallies(scope, Dimension.LINK, *keys, which=Which.CHOSEN)
+        chosen = [row for row in picked if is_of(row.record, "click")]
     targets = _targets(scope, {row.value for row in rows})
     people = [row for row in rows if row.verdict in CLEANED]
     texts = [_https_share(part, targets) for part in (people, rows, chosen)]

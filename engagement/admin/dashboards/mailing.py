@@ -36,7 +36,12 @@ def mailing_view(request: HttpRequest, object_id: int) -> HttpResponse:
     shown = build(mailing, scope)
     if "csv" in request.GET:
         return as_file(shown.tables, request.GET["csv"], f"{mailing.slug}-{{}}")
-    return page(request, str(mailing), "mailing.html", said(request, scope, shown) | {"mailing": mailing})
+    return page(
+        request,
+        str(mailing),
+        "mailing.html",
+        said(request, [mailing.brand], mailing.channel, shown) | {"mailing": mailing},
+    )
 
 
 def scope_of(mailing: Mailing) -> Counted:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from engagement.admin.dashboards.tiles import Reached, split
+from engagement.admin.dashboards.tiles import Reached, has_left_out, split
 from engagement.admin.tables import NOT_KNOWN, Row, Table, share
 from engagement.figures import Counted, ReachRow, Which, reaches
 from engagement.figures_deliveries import DeliveryRow, deliveries
@@ -67,11 +67,11 @@ def mailings(scope: Counted) -> list[Sent]:
     """Return the mailings that were sent in the period, or whose messages got something in it."""
     keys = ("brand_id", "mailing", "act")
     rows = _by_mailing(reaches(scope, Dimension.MAILING, *keys, "is_cleaned"))
-    chosen = _by_mailing(reaches(scope, Dimension.MAILING, *keys, which=Which.CHOSEN))
+    chosen = _by_mailing(reaches(scope, Dimension.MAILING, *keys, which=Which.CHOSEN)) if has_left_out(scope) else None
     known = {(row.brand_id, row.mailing): row for row in deliveries(scope, "brand_id", "mailing")}
     names = _names({*rows, *known})
     return [
-        Sent(*key, known.get(key), split(rows[key], chosen[key]), **names.get(key, {}))
+        Sent(*key, known.get(key), split(rows[key], None if chosen is None else chosen[key]), **names.get(key, {}))
         for key in sorted({*rows, *known})
     ]
 
@@ -149,10 +149,16 @@ _ORDER: dict[str, Any] = {
 }
 
 
+def _day(moment: datetime | None) -> str:
+    if moment is None:
+        return NOT_KNOWN
+    return date_format(timezone.localtime(moment), "j M Y").replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _cells(one: Sent) -> tuple[int | str, ...]:
     raw, cleaned = one.reached.raw, one.reached.cleaned
     return (
-        date_format(timezone.localtime(one.sent_at), "j M Y") if one.sent_at else NOT_KNOWN,
+        _day(one.sent_at),
         NOT_KNOWN if one.delivered is None else one.delivered,
         cleaned[Act.OPEN],
         raw[Act.OPEN],

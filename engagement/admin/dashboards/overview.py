@@ -23,7 +23,6 @@ from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, people, shar
 from engagement.figures import TallyRow
 from engagement.models import Act
 from engagement.opt_outs import OptOuts, by_source
-from preferences.admin.scope import brands_of
 from preferences.models import Source
 
 _PUT_BACK = (Source.UNDO, Source.REINSTATEMENT)
@@ -131,8 +130,7 @@ def _converted(events: Sequence[TallyRow], found: Reached) -> Tile:
 def _mailings(request: HttpRequest, form: DashboardForm, sent: list[mailings.Sent]) -> Table:
     sort = form.cleaned_data["sort"] or "newest"
     urls = {name: f"?{urlencode(form.own_parameters | {'sort': name})}#fw-mailings" for name in SORTS}
-    has_brands = not form.cleaned_data["brand"] and brands_of(request.user).count() > 1
-    return mailings.table(sent, sort, urls, is_whole="csv" in request.GET, has_brands=has_brands)
+    return mailings.table(sent, sort, urls, is_whole="csv" in request.GET, has_brands=len(form.brands) > 1)
 
 
 def _doors(found: Sequence[OptOuts], form: DashboardForm) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,8 @@ from django.utils.http import urlencode
 from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.state import state
 from engagement.admin.tables import Table, as_file
-from engagement.figures import Counted
 from engagement.models import Mailing
+from preferences.models import Brand
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,15 @@ class Dashboard:
             "until": cleaned["until"],
             "is_future": cleaned["since"] > timezone.localdate(),
             "query": urlencode(form.own_parameters),
-            **said(request, form.counted, shown),
+            **said(request, form.brands, form.cleaned_data["channel"], shown),
         }
 
 
-def said(request: HttpRequest, counted: Counted, shown: Shown) -> dict[str, Any]:
+def said(request: HttpRequest, brands: Sequence[Brand], channel: str, shown: Shown) -> dict[str, Any]:
     """What the templates need of what is shown."""
     by_slug = {table.slug: table for table in shown.tables}
     return {
-        "state": state(request, counted),
+        "state": state(request, brands, channel),
         "is_empty": shown.is_empty,
         "tables": shown.tables,
         "table": by_slug,

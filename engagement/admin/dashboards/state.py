@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,9 +12,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from engagement.admin.period import CHANNELS
-from engagement.figures import Counted, counted_until
+from engagement.figures import counted_until
 from engagement.figures_switches import LeftOut, left_out
-from preferences.admin.scope import brands_of
 from preferences.models import Brand
 
 
@@ -32,11 +32,8 @@ class State:
         return self.until is None or (timezone.now() - self.until).total_seconds() > 15 * 60
 
 
-def state(request: HttpRequest, counted: Counted) -> State:
-    brands = list(brands_of(request.user).only("id", "name"))
-    if counted.brand_ids is not None:
-        brands = [brand for brand in brands if brand.pk in counted.brand_ids]
-    channels = [counted.channel] if counted.channel else list(CHANNELS)
+def state(request: HttpRequest, brands: Sequence[Brand], channel: str) -> State:
+    channels = [channel] if channel else list(CHANNELS)
     now = timezone.now()
     found = [
         one
@@ -47,7 +44,7 @@ def state(request: HttpRequest, counted: Counted) -> State:
     return State(counted_until(), is_left_out, _words(brands, found, is_left_out), _url(request, brands))
 
 
-def _words(brands: list[Brand], found: list[LeftOut], is_left_out: bool | None) -> str:
+def _words(brands: Sequence[Brand], found: list[LeftOut], is_left_out: bool | None) -> str:
     if is_left_out is False:
         return "Robots and prefetches count in these figures."
     if is_left_out:
@@ -64,7 +61,7 @@ def _day(moment: datetime) -> str:
     return date_format(timezone.localtime(moment), "j M Y")
 
 
-def _url(request: HttpRequest, brands: list[Brand]) -> str:
+def _url(request: HttpRequest, brands: Sequence[Brand]) -> str:
     """Where it is changed, for who may."""
     if not request.user.has_perm("preferences.change_brand"):
         return ""

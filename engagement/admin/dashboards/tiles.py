@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engagement.admin.tables import share
 from engagement.figures import Counted, ReachRow, Which, reaches
+from engagement.figures_switches import left_out
 from engagement.models import Act, Dimension
 
 PEOPLE, ALL, COUNTED = "people", "with robots", "as counted"
@@ -52,18 +53,25 @@ class Reached:
 
 def reached(scope: Counted, dimension: Dimension = Dimension.BRAND) -> Reached:
     """Return the sums over the whole scope."""
-    return split(reaches(scope, dimension, "act", "is_cleaned"), reaches(scope, dimension, "act", which=Which.CHOSEN))
+    rows = reaches(scope, dimension, "act", "is_cleaned")
+    return split(rows, reaches(scope, dimension, "act", which=Which.CHOSEN) if has_left_out(scope) else None)
 
 
-def split(rows: Iterable[ReachRow], chosen: Iterable[ReachRow] = ()) -> Reached:
+def has_left_out(scope: Counted) -> bool:
+    """Whether a brand's switch leaves anything out; else what it chooses is all there is."""
+    return bool(left_out(scope.brands, scope.end))
+
+
+def split(rows: Iterable[ReachRow], chosen: Iterable[ReachRow] | None = None) -> Reached:
+    """`chosen` is what the switches choose; None is all."""
     raw: Counter[str] = Counter()
     cleaned: Counter[str] = Counter()
     picked: Counter[str] = Counter()
     for row in rows:
         (cleaned if row.is_cleaned else raw)[row.act] += row.messages
-    for row in chosen:
+    for row in chosen or ():
         picked[row.act] += row.messages
-    return Reached(raw, cleaned, picked)
+    return Reached(raw, cleaned, raw if chosen is None else picked)
 
 
 def single(name: str, value: int | str, meaning: str, url: str = "", link: str = "") -> Tile:
