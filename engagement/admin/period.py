@@ -26,6 +26,7 @@ class PeriodForm(forms.Form):
     brand chosen, the user's brands are counted."""
 
     periods = PERIODS
+    default_period = DEFAULT_PERIOD
     longest_years = 1
 
     since = forms.DateField(label="From", required=False, widget=_DAY)
@@ -44,7 +45,7 @@ class PeriodForm(forms.Form):
         if self.errors:
             return cleaned
         if not cleaned["period"] and not (cleaned["since"] or cleaned["until"]):
-            cleaned["period"] = DEFAULT_PERIOD
+            cleaned["period"] = self.default_period
         cleaned["until"] = (None if cleaned["period"] else cleaned["until"]) or timezone.localdate()
         if cleaned["period"]:
             cleaned["since"] = cleaned["until"] - timedelta(days=int(cleaned["period"]) - 1)
