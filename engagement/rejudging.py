@@ -1,9 +1,9 @@
 """Judging stored interactions again, under the present rules.
 
 A look counts what would change, and what each policy would have done; applying writes the new verdicts and keeps the
-old ones beside them, in `facts["before"]`. Neither touches the ledger or what anybody receives. Rows are read in the
-order of the table's key, a batch at a time, and written only where the verdict differs, so that a run which was
-killed is simply run again.
+old ones, in the interaction's `facts["before"]` and as revisions. Neither touches the ledger or what anybody receives.
+Rows are read in the order of the table's key, a batch at a time. What figures count is written at the end, all at once
+(revising.py), so that a run which was killed is simply run again.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from engagement.detection import RULES_VERSION, Context, Facts, Verdict, assess, may_commit
+from engagement import revising
+from engagement.detection import RULES_VERSION, Context, Facts, Verdict, judge_facts, may_commit
 from engagement.learning import learned
-from engagement.models import Interaction, Kind, Rejudgement
+from engagement.models import CountingSwitch, Interaction, Kind, Rejudgement
+from engagement.records import record_of_verdict
 from engagement.rows import known_context, signals_json
 from engagement.stored_facts import facts_of
 from preferences.models import Policy
@@ -30,7 +32,8 @@ BATCH_SIZE = 2_000
 _EXAMPLES_OF_A_KIND = 3
 _OPEN_PAGES = 50_000  # page views whose further calls are awaited; they come within minutes
 _FIELDS = (
-    *("id", "occurred_at", "kind", "answer", "verdict", "score", "is_hard", "signals", "rules"),
+    *("id", "occurred_at", "kind", "answer", "verdict", "score", "is_hard", "signals", "rules", "record"),
+    *("brand_id", "recipient_id"),
     *("visit", "network", "agent", "send_age", "facts"),
 )
 
@@ -42,6 +45,22 @@ class Judged:
     row: Interaction
     facts: Facts
     verdict: Verdict
+
+    @property
+    def record(self) -> str:
+        return record_of_verdict(self.row.kind, self.verdict)
+
+    @property
+    def is_counted_otherwise(self) -> bool:
+        """Whether figures change, and not only points and reasons."""
+        return (self.row.verdict, self.row.record) != (self.verdict.value.value, self.record)
+
+    @property
+    def unkept(self) -> dict[str, Any]:
+        """The first rules did not keep the context. What their signals told of it would go with them."""
+        if "context" in self.row.facts or self.facts.context == Context():
+            return {}
+        return {"context": known_context(self.facts.context)}
 
     @property
     def has_changed(self) -> bool:
@@ -61,14 +80,15 @@ class Judged:
         }
 
 
-def judge(row: Interaction) -> Judged:
+def judge(row: Interaction, *, is_backward: bool = False) -> Judged:
+    """Judge a row by the present rules. What was learned counts as long as nobody has refused it; what was learned
+    since is for visits from then on, unless `is_backward`."""
     facts = facts_of(row)
     context = facts.context
-    # What was learned counts as long as nobody has refused it; what was learned since is for visits from then on.
-    is_agent = context.is_learned_agent and learned.is_agent(row.agent)
-    is_network = context.is_learned_network and learned.is_network(row.network or "")
+    is_agent = (is_backward or context.is_learned_agent) and learned.is_agent(row.agent)
+    is_network = (is_backward or context.is_learned_network) and learned.is_network(row.network or "")
     facts = replace(facts, context=replace(context, is_learned_agent=is_agent, is_learned_network=is_network))
-    return Judged(row, facts, assess(facts))
+    return Judged(row, facts, judge_facts(row.kind, facts))
 
 
 class Tally:
@@ -135,27 +155,37 @@ def look_and_apply(run: Rejudgement, progress: Callable[[int], object] = int) ->
 
 def _work(run: Rejudgement, doing: str, done: str, progress: Callable[[int], object], tally: Tally | None) -> None:
     """Go through the run's rows once. Writes unless it is a look; counts unless that was done. A failure is kept with
-    the run and raised; what was written until then stays."""
+    the run and raised; the figures stay as they were then."""
     is_written = doing == Rejudgement.State.APPLYING
     before = run.state
     run.state, run.seen_count, run.problem, run.finished_at = doing, 0, "", None
     run.total_count = _rows(run).count()
     run.save()
     try:
+        staged = 0
+        if is_written:
+            revising.clear(run)
         for rows in _batches(run):
-            judged = [judge(row) for row in rows]
+            judged = [judge(row, is_backward=run.is_backward) for row in rows]
             if is_written:
-                _write([one for one in judged if one.has_changed])
+                staged += _write(run, judged)
             _count(run, judged, tally)
             progress(len(rows))
+        _finish(run, done, staged if is_written else None)
     except BaseException as error:
         # A look that was counted can still be applied.
         run.state = before if before == Rejudgement.State.READY else Rejudgement.State.FAILED
         run.problem = f"{'Interrupted' if isinstance(error, KeyboardInterrupt) else type(error).__name__}"
         run.save()
         raise
-    run.state, run.finished_at = done, timezone.now()
-    run.save()
+
+
+def _finish(run: Rejudgement, done: str, staged_count: int | None) -> None:
+    with transaction.atomic():
+        if staged_count is not None:
+            revising.apply(run, staged_count)
+        run.state, run.finished_at = done, timezone.now()
+        run.save()
 
 
 def _count(run: Rejudgement, judged: list[Judged], tally: Tally | None) -> None:
@@ -170,8 +200,10 @@ def _count(run: Rejudgement, judged: list[Judged], tally: Tally | None) -> None:
 
 
 def _rows(run: Rejudgement) -> Any:
-    rows = Interaction.objects.between(run.since, run.until)
-    return rows.filter(brand_id=run.brand_id) if run.brand_id else rows
+    """The run's rows, but for what nobody judged: brands tell of conversions themselves."""
+    rows = Interaction.objects.between(run.since, run.until).exclude(kind=Kind.CONVERSION)
+    rows = rows.filter(brand_id=run.brand_id) if run.brand_id else rows
+    return rows.filter(channel=run.channel) if run.channel else rows
 
 
 def _batches(run: Rejudgement) -> Iterator[list[Interaction]]:
@@ -198,7 +230,15 @@ WHERE row.occurred_at BETWEEN %(first)s AND %(last)s AND row.occurred_at = new.o
 """
 
 
-def _write(changes: list[Judged]) -> None:
+def _write(run: Rejudgement, judged: list[Judged]) -> int:
+    """Stage what figures count, and return how many; write other changes, of points and reasons, at once. A switch is
+    about figures, and leaves those alone."""
+    if not CountingSwitch.objects.filter(rejudgement=run).exists():
+        _write_reasons([one for one in judged if one.has_changed and not one.is_counted_otherwise])
+    return revising.stage(run, [one for one in judged if one.is_counted_otherwise])
+
+
+def _write_reasons(changes: list[Judged]) -> None:
     if not changes:
         return
     now = timezone.now()
@@ -222,12 +262,5 @@ def _new_fields(judged: Judged, now: datetime) -> dict[str, Any]:
         "signals": signals_json(verdict.signals),
         "rules": RULES_VERSION,
         "before": {"rules": row.rules, "verdict": row.verdict, "score": row.score, "at": now.isoformat()},
-        "known": _unkept(judged),
+        "known": judged.unkept,
     }
-
-
-def _unkept(judged: Judged) -> dict[str, Any]:
-    """The first rules did not keep the context. What their signals told of it would go with them."""
-    if "context" in judged.row.facts or judged.facts.context == Context():
-        return {}
-    return {"context": known_context(judged.facts.context)}

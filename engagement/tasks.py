@@ -9,7 +9,7 @@ from django.conf import settings
 from django.tasks import task
 from django.utils import timezone
 
-from engagement import keeping, keeping_people, learning, mail_hosts, partitions, pseudonyms, rejudging
+from engagement import counting, keeping, keeping_people, learning, mail_hosts, partitions, pseudonyms, rejudging
 from engagement.models import Rejudgement
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,16 @@ def keep() -> int:
         if step.problem:
             logger.warning("%s is past its time and stays until tomorrow: it %s", step.table, step.problem)
     return pseudonyms.pseudonymise(now)
+
+
+@cron("* * * * *")
+@task
+def count_interactions() -> int | None:
+    """Count what waits into the figures; return how many, None if somebody else does."""
+    count = counting.count_all()
+    if count:
+        logger.info("%d interactions counted", count)
+    return count
 
 
 @cron("23 4 * * Mon")
@@ -61,3 +71,12 @@ def look_again(rejudgement_id: int) -> None:
 @task
 def apply_rejudgement(rejudgement_id: int) -> None:
     rejudging.apply(Rejudgement.objects.get(pk=rejudgement_id))
+
+
+@task
+def recount(rejudgement_id: int) -> None:
+    """Judge a brand's last days again for a switch, which holds when that is done. Once it holds, nothing more: the
+    worker may be given it twice."""
+    run = Rejudgement.objects.get(pk=rejudgement_id)
+    if run.state != Rejudgement.State.APPLIED:
+        rejudging.look_and_apply(run)

@@ -55,6 +55,7 @@ ARGUMENTS: dict[str, Any] = {
     "brand_id": lambda model, tenant: [tenant.brand_id],
     "key_id": lambda model, tenant: [tenant.key(model)],
     "run_id": lambda model, tenant: [tenant.key(model)],
+    "switch_id": lambda model, tenant: [tenant.key(model)],
     "id": lambda model, tenant: [tenant.key(model)],
     "verb": lambda model, tenant: VERBS,
     "content_type_id": lambda model, tenant: [ContentType.objects.get_for_model(Brand).pk],

@@ -16,7 +16,7 @@ from django.db.models import AutoField, Model
 from django.utils import timezone
 
 from engagement.detection import RULES_VERSION
-from engagement.models import Interaction, Mailing, Rejudgement
+from engagement.models import CountingSwitch, Interaction, Mailing, Rejudgement
 from preferences.links import Channel
 from preferences.models import (
     Brand,
@@ -130,6 +130,8 @@ def _visits(brand: Brand, word: str) -> Iterator[Model]:
     )
     period = {"since": now - timedelta(days=1), "until": now, "rules": RULES_VERSION, "actor": f"{word} carol"}
     yield Rejudgement.objects.create(brand=brand, state="ready", changed_count=1, **period)
+    failed = Rejudgement.objects.create(brand=brand, state="failed", channel="email", **period)
+    yield CountingSwitch.objects.create(brand=brand, channel="email", leaves_out=True, rejudgement=failed)
 
 
 def make_log(tenant: Tenant, user: Any) -> None:

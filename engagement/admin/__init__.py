@@ -7,8 +7,10 @@ from engagement.admin.knowledge import MailHostAdmin
 from engagement.admin.learned import LearnedAdmin
 from engagement.admin.mailings import MailingAdmin, RecordingGapAdmin
 from engagement.admin.rejudgements import RejudgementAdmin
+from engagement.admin.switches import CountingSwitchAdmin
 
 __all__ = [
+    "CountingSwitchAdmin",
     "InteractionAdmin",
     "LearnedAdmin",
     "MailHostAdmin",

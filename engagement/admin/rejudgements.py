@@ -27,7 +27,7 @@ from preferences.admin.lists import LookOnlyAdmin
 from preferences.admin.scope import ALL, AnyUser, brand_ids_of, brands_of
 from preferences.models import Brand
 
-VERDICTS = ("human", "unsure", "machine")
+VERDICTS = ("human", "unsure", "prefetched", "machine")
 State = Rejudgement.State
 _POLICIES = {
     "was": ("As it was", "what was answered at the time"),

@@ -102,6 +102,8 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "judging again": ("engagement_rejudgement_changelist", "", ""),
     "judged again": ("engagement_rejudgement_change", "rejudgement", ""),
     "to judge again": ("engagement_rejudgement_add", "", ""),
+    "switches": ("engagement_countingswitch_changelist", "", ""),
+    "to turn a switch": ("engagement_countingswitch_add", "", ""),
 }
 
 

@@ -17,7 +17,7 @@ from engagement import rejudging, tasks
 from engagement.admin.rejudgements import changed_verdicts, matrix
 from engagement.detection import RULES_VERSION, Context, Facts, PageFacts, Presence, RequestFacts, Trail, assess
 from engagement.learning import learned
-from engagement.models import Interaction, Learned, Rejudgement
+from engagement.models import Interaction, Learned, Rejudgement, Revision
 from engagement.recorder import Event, recorder
 from engagement.rejudging import Tally, judge, look
 from engagement.stored_facts import facts_of
@@ -235,10 +235,11 @@ def test_a_run_that_was_killed_is_finished_by_the_next(brand: Brand, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         rejudging.look_and_apply(row := make_run(), kill)
     assert (row.state, row.problem, row.seen_count) == ("failed", "Interrupted", 2)
-    assert [verdict for verdict, *_ in table()] == ["machine"] * 2 + ["unsure"] * 3
-    rejudging.look_and_apply(row := make_run())
-    assert row.changed_count == 3
-    assert {len(facts["before"]) for *_, facts in table()} == {1}
+    assert {verdict for verdict, *_ in table()} == {"unsure"}
+    rejudging.look_and_apply(row)
+    assert row.changed_count == 5
+    assert {(verdict, len(facts["before"])) for verdict, *_, facts in table()} == {("machine", 1)}
+    assert Revision.objects.filter(applied_at=None).count() == 0
 
 
 def test_batches_leave_out_nothing_where_moments_are_equal(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,11 +272,14 @@ def test_what_anybody_receives_is_never_touched(brand: Brand) -> None:
 
 
 def test_a_row_that_was_judged_meanwhile_is_left_alone(brand: Brand) -> None:
-    row = make_old(brand)
-    one = judge(row)
-    Interaction.objects.filter(pk=row.pk).update(verdict="human", score=-3)
-    rejudging._write([one])
+    make_old(brand)
+
+    def judge_by_hand(count: int) -> None:
+        Interaction.objects.update(verdict="human", score=-3)
+
+    rejudging.look_and_apply(make_run(), judge_by_hand)
     assert Interaction.objects.get().verdict == "human"
+    assert not Revision.objects.exists()
 
 
 @pytest.mark.parametrize(("is_refused", "verdict"), [(False, "machine"), (True, "unsure")])
@@ -427,7 +431,7 @@ def test_the_page_shows_what_would_change(admin_client: Client, brand: Brand) ->
     assert_strict(html)
     flat = " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert "2 of 2 verdicts would change." in flat
-    assert "was unsure 1 0 as before 1" in flat
+    assert "was unsure 1 0 as before 0 1" in flat
     assert "Strict evidence always 1 0 0" in flat
     assert "The program calls itself a robot or a tool." in html
     assert f"/admin/engagement/interaction/{run.examples[0]['id']}/change/" in html
@@ -506,6 +510,6 @@ def test_an_empty_list_says_what_it_is_for(admin_client: Client) -> None:
 def test_bars_compare_what_changes() -> None:
     verdicts = {"unsure": {"unsure": 100_000, "machine": 40, "human": 10}, "human": {"machine": 1}}
     rows = dict(matrix(Rejudgement(verdicts=verdicts)))
-    assert [cell.width for cell in rows["unsure"]] == ["25.00%", "100.00%", "100.00%"]
-    assert [cell.count for cell in rows["human"]] == [0, 0, 1]
+    assert [cell.width for cell in rows["unsure"]] == ["25.00%", "100.00%", "0.00%", "100.00%"]
+    assert [cell.count for cell in rows["human"]] == [0, 0, 0, 1]
     assert changed_verdicts(Rejudgement(verdicts=verdicts)) == 51
