@@ -1,8 +1,8 @@
 """Robots that are known by what they did: programs, and networks, learned once a week from the interactions.
 
-The rule for programs is Webex Campaign's: an agent with more than ten visits to the same link within an hour is a
-robot from then on. A sealed link belongs to one recipient, so that nobody else shares its count. What keeps a browser
-that people use from being learned stands beside each guard below. All that is learned is a row that can be refused.
+The rule for programs is Webex Campaign's: an agent with more than ten visits to the same link, or clicks on it, within
+an hour is a robot from then on. A sealed link belongs to one recipient, so that nobody else shares its count. What
+keeps a program that people use from being learned stands beside each guard below; what is learned can be refused.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import Error, connection, transaction
 
 from engagement.detection.browsers import family
+from engagement.detection.openers import find_opener
 from engagement.models import Learned
 from engagement.visitors import agent_class
 
@@ -51,35 +52,36 @@ class Finding:
     reason: str = ""
 
 
-# `burst` has each visit that was the eleventh or later within an hour at its link. Calls of the page's script are not
-# visits: a page that stays open makes many.
+# What opens a link. Calls of the page's script do not: a page that stays open makes many. Nor does an open: a mail that
+# lies open shows its picture again and again, and a proxy shows everybody's.
+VISITS = ["visit", "header_visit", "hidden_visit", "prefs_visit", "join_visit", "click"]
 _AGENTS = """
-WITH busy AS (
-    SELECT agent, brand_id, recipient_id, mailing, topic, purpose
+WITH visits AS NOT MATERIALIZED (
+    SELECT agent, brand_id, recipient_id, mailing, topic, purpose, COALESCE(link, 0) AS link, network, occurred_at
     FROM engagement_interaction
-    WHERE occurred_at >= %(since)s AND occurred_at < %(now)s AND agent <> ''
-      AND kind IN ('visit', 'header_visit', 'hidden_visit', 'prefs_visit')
-    GROUP BY 1, 2, 3, 4, 5, 6
+    WHERE occurred_at >= %(since)s AND occurred_at < %(now)s AND agent <> '' AND kind = ANY(%(kinds)s)
+), busy AS (
+    SELECT agent, brand_id, recipient_id, mailing, topic, purpose, link
+    FROM visits
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
     HAVING count(*) > %(more_than)s
-), visits AS (
-    SELECT agent, brand_id, recipient_id, mailing, topic, purpose, network, occurred_at,
-           count(*) OVER (
-               PARTITION BY agent, brand_id, recipient_id, mailing, topic, purpose ORDER BY occurred_at
+), hourly AS (
+    SELECT *, count(*) OVER (
+               PARTITION BY agent, brand_id, recipient_id, mailing, topic, purpose, link ORDER BY occurred_at
                RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW
            ) AS in_hour
-    FROM engagement_interaction JOIN busy USING (agent, brand_id, recipient_id, mailing, topic, purpose)
-    WHERE occurred_at >= %(since)s AND occurred_at < %(now)s
-      AND kind IN ('visit', 'header_visit', 'hidden_visit', 'prefs_visit')
+    FROM visits JOIN busy USING (agent, brand_id, recipient_id, mailing, topic, purpose, link)
 ), bursts AS (
-    SELECT agent, brand_id, recipient_id, mailing, topic, purpose, max(in_hour) AS most,
+    SELECT agent, brand_id, recipient_id, mailing, topic, purpose, link, max(in_hour) AS most,
            min(occurred_at) AS first_at, max(occurred_at) AS last_at, array_agg(DISTINCT host(network)) AS networks
-    FROM visits
-    GROUP BY 1, 2, 3, 4, 5, 6
+    FROM hourly
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
     HAVING max(in_hour) > %(more_than)s
 )
 SELECT agent, count(*), count(DISTINCT recipient_id), max(most), min(first_at), max(last_at),
-       (array_agg(jsonb_build_object('brand', brand_id, 'recipient', recipient_id, 'mailing', mailing,
-                                     'topic', topic, 'purpose', purpose) ORDER BY most DESC, recipient_id))[1]::text,
+       (array_agg(jsonb_strip_nulls(jsonb_build_object('brand', brand_id, 'recipient', recipient_id, 'mailing', mailing,
+                                                       'topic', topic, 'purpose', purpose, 'link', NULLIF(link, 0)))
+                  ORDER BY most DESC, recipient_id, link))[1]::text,
        array_agg(DISTINCT recipient_id),
        (SELECT array_agg(DISTINCT name) FROM bursts AS own, unnest(own.networks) AS name
         WHERE own.agent = bursts.agent AND name IS NOT NULL)
@@ -106,7 +108,7 @@ def learn_agents(now: datetime) -> list[Finding]:
     if not settings.FAREWELL_LEARN_AGENTS:
         return []
     since = now - _LOOK_BACK
-    rows = _rows(_AGENTS, {"since": since, "now": now, "more_than": MORE_THAN})
+    rows = _rows(_AGENTS, {"since": since, "now": now, "more_than": MORE_THAN, "kinds": VISITS})
     return [_learn(_agent_finding(row, now)) for row in rows]
 
 
@@ -128,6 +130,8 @@ def _why_not(agent: str, recipients: int, ids: list[Any], networks: list[str], n
     """Return why an agent is no robot's for all that it did, "" when nothing speaks for it."""
     if agent_class(agent):
         return "It says itself what it is and is known without being learned."
+    if find_opener(agent):
+        return "People read their mail with it, or through it."
     verdicts = ["human", "unsure"] if family(agent) else ["human"]
     values = {"verdicts": verdicts, "recipients": ids, "networks": networks, "agent": agent}
     [(people, has_hand)] = _rows(_PEOPLE, {**values, "since": now - _PEOPLE_LOOK_BACK, "now": now})
@@ -147,7 +151,7 @@ SELECT host(network), count(*) FILTER (WHERE is_visit), count(DISTINCT recipient
 FROM (
     SELECT network, recipient_id, is_hard, verdict, occurred_at,
            facts -> 'request' ->> 'network_class' AS network_class,
-           kind IN ('visit', 'header_visit', 'hidden_visit', 'prefs_visit') AS is_visit
+           kind = ANY(%(kinds)s) AS is_visit
     FROM engagement_interaction
     WHERE occurred_at >= %(since)s AND occurred_at < %(now)s AND network IS NOT NULL
 ) AS seen
@@ -164,7 +168,7 @@ def learn_networks(now: datetime) -> list[Finding]:
     evidence, and none a person's; return all that the rule met. Off unless FAREWELL_LEARN_NETWORKS is set."""
     if not settings.FAREWELL_LEARN_NETWORKS:
         return []
-    values = {"since": now - _NETWORK_LOOK_BACK, "now": now, "visits": NETWORK_VISITS}
+    values = {"since": now - _NETWORK_LOOK_BACK, "now": now, "visits": NETWORK_VISITS, "kinds": VISITS}
     rows = _rows(_NETWORKS, {**values, "recipients": NETWORK_RECIPIENTS, "share": NETWORK_SHARE})
     return [_learn(_network_finding(row)) for row in rows]
 

@@ -18,7 +18,7 @@ from engagement.detection import RULES_VERSION, Verdict, judge_facts
 from engagement.models import Interaction, Kind
 from engagement.records import record_of_verdict
 from engagement.rows import known_context, signals_json
-from engagement.stored_facts import facts_of
+from engagement.stored_facts import context_of_row, facts_of
 from engagement.surroundings import Surroundings
 
 LOOKED_AT = frozenset({Kind.OPEN.value, Kind.CLICK.value})
@@ -50,10 +50,11 @@ def look_again(rows: Sequence[Interaction]) -> list[Relooked]:
 
 
 def _look(row: Interaction, surroundings: Surroundings) -> Relooked | None:
-    facts = facts_of(row)
-    context = surroundings.context(row, facts.context)
-    if context == facts.context:
+    before = context_of_row(row)
+    context = surroundings.context(row, before)
+    if context == before:
         return None
+    facts = facts_of(row)
     verdict = judge_facts(row.kind, replace(facts, context=context))
     was = (row.verdict, row.score, row.is_hard, row.signals)
     if was == (verdict.value.value, verdict.score, verdict.is_hard, signals_json(verdict.signals)):
@@ -105,6 +106,7 @@ def _fields(one: Relooked) -> dict[str, Any]:
 
 _EVIDENCE_SPAN = timedelta(hours=1)
 # The opens and clicks of the same visitors at the same messages that came earlier and lie before the batch in the feed.
+# `IS TRUE` keeps the feed's index out of the choice, which would read all that was ever counted.
 _EARLIER = """
 SELECT DISTINCT ON (earlier.id) earlier.*
 FROM unnest(%(recipients)s::uuid[], %(mailings)s::text[], %(visitors)s::bytea[], %(firsts)s::timestamptz[],
@@ -114,7 +116,7 @@ CROSS JOIN LATERAL (
     FROM engagement_interaction
     WHERE recipient_id = seen.recipient_id AND occurred_at BETWEEN seen.first_at AND seen.last_at
       AND kind IN ('open', 'click') AND mailing = seen.mailing AND (visitor = seen.visitor) IS TRUE
-      AND (xid, id) < (%(xid)s, %(id)s) AND NOT is_hard
+      AND ((xid, id) < (%(xid)s, %(id)s)) IS TRUE AND NOT is_hard
     ORDER BY occurred_at DESC LIMIT 200
 ) AS earlier
 ORDER BY earlier.id

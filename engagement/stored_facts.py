@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from engagement.detection import Context, Facts, PageFacts, RequestFacts, Trail
@@ -25,11 +26,21 @@ def facts_of(row: Interaction) -> Facts:
         request=_request(row.agent, _mapping(known.get("request"))),
         send_age=row.send_age,
         page=_page(_mapping(known["page"])) if "page" in known else None,
-        context=_read(Context(), known["context"]) if "context" in known else _context_of_first_rules(row.signals),
+        context=context_of_row(row),
         dwell=_seconds(known.get("dwell")),
         day=int(row.occurred_at.timestamp()) // _SECONDS_OF_A_DAY,
         is_press=known.get("press") is True,
     )
+
+
+def context_of_row(row: Interaction) -> Context:
+    known = row.facts if isinstance(row.facts, dict) else {}
+    if "context" in known:
+        return _read(_NO_CONTEXT, known["context"])
+    return _context_of_first_rules(row.signals) if row.rules == _FIRST_RULES else _NO_CONTEXT
+
+
+_NO_CONTEXT, _FIRST_RULES = Context(), 1
 
 
 def _seconds(value: object) -> float | None:
@@ -41,6 +52,20 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _request(agent: str, known: Mapping[str, Any]) -> RequestFacts:
+    try:
+        return _kept_request(agent, tuple((name, type(value), value) for name, value in known.items()))
+    except TypeError:  # a value that cannot be a key is none of a request's
+        return _new_request(agent, known)
+
+
+@lru_cache(16_384)
+def _kept_request(agent: str, known: tuple[tuple[str, type, Any], ...]) -> RequestFacts:
+    """Most requests are like many others, and to read one costs as much as to judge it. The types keep 1 and True
+    apart."""
+    return _new_request(agent, {name: value for name, _, value in known})
+
+
+def _new_request(agent: str, known: Mapping[str, Any]) -> RequestFacts:
     request = replace(_read(RequestFacts(), known), agent=agent, agent_class=agent_class(agent))
     if request.network and not request.network_class:
         return replace(request, network_class="mail_filter")  # the first rules knew no others

@@ -93,6 +93,7 @@ def test_more_than_ten_visits_to_one_link_within_an_hour_are_a_robots(brand: Bra
         {"count": 10},
         {"step": 6.5 * MINUTE},
         {"kind": "arrive"},
+        {"kind": "open"},
         {"agent": ""},
         {"occurred_at": NOW - timedelta(days=9)},
         {"occurred_at": NOW + MINUTE},
@@ -101,6 +102,41 @@ def test_more_than_ten_visits_to_one_link_within_an_hour_are_a_robots(brand: Bra
 def test_less_than_that_is_nothing(brand: Brand, fields: dict[str, Any]) -> None:
     hammer(brand, **fields)
     assert learn_agents(NOW) == []
+
+
+def test_more_than_ten_clicks_on_one_link_within_an_hour_are_a_robots(brand: Brand) -> None:
+    hammer(brand, kind="click", purpose="click", link=7)
+    [finding] = learn_agents(NOW)
+    assert (finding.reason, finding.evidence["link"]["link"]) == ("", 7)
+
+
+def test_the_page_to_subscribe_is_a_link_too(brand: Brand) -> None:
+    hammer(brand, kind="join_visit", purpose="subscribe")
+    assert [finding.reason for finding in learn_agents(NOW)] == [""]
+
+
+def test_clicks_on_different_links_of_a_mail_do_not_add_up(brand: Brand) -> None:
+    for number in range(3):
+        hammer(brand, kind="click", purpose="click", link=number, count=6)
+    assert learn_agents(NOW) == []
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.4.0",
+    ],
+)
+def test_what_people_read_their_mail_with_is_not_learned(brand: Brand, agent: str) -> None:
+    hammer(brand, agent=agent, kind="click", purpose="click", link=7)
+    assert only_reason() == "People read their mail with it, or through it."
+
+
+@pytest.mark.parametrize("agent", ["Mozilla/5.0 (via ggpht.com GoogleImageProxy)", "YahooMailProxy", "Mozilla/5.0"])
+def test_an_image_proxy_is_not_learned(brand: Brand, agent: str) -> None:
+    hammer(brand, agent=agent, kind="click", purpose="click", link=7)
+    assert "known without being learned" in only_reason()
 
 
 @pytest.mark.parametrize("part", ["recipient_id", "mailing", "topic", "purpose", "brand"])
