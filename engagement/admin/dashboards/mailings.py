@@ -69,7 +69,7 @@ def mailings(scope: Counted) -> list[Sent]:
     rows = _by_mailing(reaches(scope, Dimension.MAILING, *keys, "is_cleaned"))
     chosen = _by_mailing(reaches(scope, Dimension.MAILING, *keys, which=Which.CHOSEN)) if has_left_out(scope) else None
     known = {(row.brand_id, row.mailing): row for row in deliveries(scope, "brand_id", "mailing")}
-    names = _names({*rows, *known})
+    names = names_of({*rows, *known})
     return [
         Sent(*key, known.get(key), split(rows[key], None if chosen is None else chosen[key]), **names.get(key, {}))
         for key in sorted({*rows, *known})
@@ -83,7 +83,8 @@ def _by_mailing(rows: Iterable[ReachRow]) -> defaultdict[Key, list[ReachRow]]:
     return found
 
 
-def _names(keys: set[Key]) -> dict[Key, dict[str, Any]]:
+def names_of(keys: set[Key]) -> dict[Key, dict[str, Any]]:
+    """What else `Sent` needs to know of them."""
     stored = Mailing.objects.filter(brand_id__in={key[0] for key in keys}, slug__in={key[1] for key in keys})
     rows = stored.values_list("brand_id", "slug", "id", "name", "brand__name", "sent_at", "created_at")
     return {
