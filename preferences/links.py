@@ -188,7 +188,7 @@ def _decode(token: str) -> bytes:
 
 def _read(text: bytes) -> Claims:
     try:
-        version, purpose, channel, sent_at, topic, mailing, address, *rest = json.loads(text)
+        version, purpose, channel, sent_at, topic, mailing, address, *rest = json.loads(text.decode())
         if version is True or version != VERSION or len(rest) != (purpose == Purpose.CLICK):
             raise LinkError("sealed in a version this Farewell does not read")
         name, _, segment = mailing.partition(_SEGMENT_MARK)
@@ -201,10 +201,14 @@ def _read(text: bytes) -> Claims:
 
 
 def _check(claims: Claims) -> None:
-    texts = (claims.topic, claims.mailing, claims.address, claims.target, claims.segment)
-    if not all(isinstance(text, str) and "\x00" not in text for text in texts):
-        raise ValueError("topic, mailing, segment, address and target are texts without NUL")
-    "".join(texts).encode()  # half a surrogate pair, which JSON can smuggle in, is a ValueError here
+    try:
+        text = "".join((claims.topic, claims.mailing, claims.address, claims.target, claims.segment))
+    except TypeError:
+        raise ValueError("topic, mailing, segment, address and target are texts") from None
+    if "\x00" in text:
+        raise ValueError("topic, mailing, segment, address and target have no NUL")
+    if not text.isascii():
+        text.encode()  # half a surrogate pair, which JSON can smuggle in, is a ValueError here
     if type(claims.sent_at) is not int or not 0 <= claims.sent_at < _LATEST_SENT_AT:
         raise ValueError("sent_at is a whole number of seconds since 1970")
     if not _TOPIC.match(claims.topic) and (claims.topic or claims.purpose not in MAY_LACK_TOPIC):

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from django.core.mail import mailers
 from django.template.loader import render_to_string
 
-from preferences.link_urls import url_of
+from engagement import short_links
+from preferences.link_urls import short_url_of, url_of
 from preferences.links import Channel, Claims, LinkKey, Purpose, seal
 from preferences.models import Brand, Topic
 from unsubscribe.headers import ListMessage, list_headers
+
+TARGET = "https://example.org/?from={farewell}"
 
 
 class DemoMail(ListMessage):
@@ -28,9 +31,17 @@ class Letter:
     address: str
     sent_at: int
 
-    def url(self, purpose: Purpose) -> str:
-        claims = Claims(purpose, Channel.EMAIL, self.sent_at, self.topic.slug, self.mailing, self.address)
-        return url_of(self.brand.link_base, purpose, seal(self.key, claims))
+    def url(self, purpose: Purpose, target: str = "") -> str:
+        return url_of(self.brand.link_base, purpose, self._token(purpose, target))
+
+    def short_url(self, purpose: Purpose) -> str:
+        """Store a short link, as a text message would have it, and return its URL."""
+        [code] = short_links.shorten(self.brand.id, purpose, [self._token(purpose)])
+        return short_url_of(self.brand.link_base, code)
+
+    def _token(self, purpose: Purpose, target: str = "") -> str:
+        claims = Claims(purpose, Channel.EMAIL, self.sent_at, self.topic.slug, self.mailing, self.address, target)
+        return seal(self.key, claims)
 
     @property
     def recipient_name(self) -> str:
@@ -46,6 +57,9 @@ class Letter:
             "leave_url": self.url(Purpose.UNSUBSCRIBE),
             "preferences_url": self.url(Purpose.PREFERENCES),
             "hidden_url": self.url(Purpose.HIDDEN),
+            "click_url": self.url(Purpose.CLICK, TARGET),
+            "pixel_url": self.url(Purpose.OPEN),
+            "short_url": self.short_url(Purpose.UNSUBSCRIBE),
         }
         mail = DemoMail(
             subject=f"{self.brand.name}: {self.topic.name}, {self.mailing}",

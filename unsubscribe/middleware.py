@@ -12,12 +12,15 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.csp import CSP, build_policy
 
+from engagement.tracked import PIXEL
 from preferences.languages import language_for
 from preferences.links import LinkError
 from preferences.pulse import pulse
 from unsubscribe import asking, pages
 from unsubscribe.bodies import BodyError
+from unsubscribe.tracked import Picture
 from unsubscribe.urls import urlpatterns
+from unsubscribe.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +58,19 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": _POLICY,
 }
-_REDIRECT_HEADERS = {name: _HEADERS[name] for name in ("Cache-Control", "Referrer-Policy", "X-Robots-Tag")}
+_REDIRECT_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Content-Length": "0",
+}
 # What a webmail, whatever policy of its own it has, needs to be able to show the picture.
 _PICTURE_HEADERS = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "cross-origin",
+    "Content-Length": str(len(PIXEL)),
 }
 _FILE_HEADERS = _HEADERS | {
     "Cache-Control": "public, max-age=31536000, immutable",  # the name has the content's digest
@@ -84,15 +93,17 @@ def public_doors(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
             return stored_of_redirects
         if response.status_code == 200 and request.path_info.startswith("/b/"):
             return stored_of_files
-        return stored_of_pictures if response.headers.get("Content-Type") == "image/gif" else stored
+        return stored_of_pictures if isinstance(response, Picture) else stored
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info[:3] not in _PREFIXES:
             return get_response(request)
+        waiting.wake()  # for what a process before this one accepted
         response = _answer(request)
-        response.headers._store.update(stored_of(request, response))
+        headers = response.headers._store
+        headers.update(stored_of(request, response))
         # Without its length the server sends it in chunks, which costs more on both sides.
-        if not response.streaming and response.status_code != 204:
+        if "content-length" not in headers and not response.streaming and response.status_code != 204:
             response.headers["Content-Length"] = str(len(response.content))
         return response
 

@@ -25,13 +25,20 @@ from unsubscribe.bodies import BodyError, read_body, read_form
 from unsubscribe.settling import settler
 
 
+class Picture(HttpResponse):
+    """The mail's counting picture."""
+
+    def __init__(self, status: int = 200) -> None:
+        super().__init__(PIXEL, "image/gif", status)
+
+
 @require_safe
 def click(request: HttpRequest, token: str) -> HttpResponse:
     """Send everyone on to the target that the brand sealed. No database once warm."""
     link = directory.open(token, Purpose.CLICK)
     record(link, Kind.CLICK, "redirect", sight(request))
     settler.wake()
-    response = HttpResponse(status=302)
+    response = HttpResponse(content_type="text/plain", status=302)
     response.headers["Location"] = location(link, token)
     return response
 
@@ -43,10 +50,10 @@ def pixel(request: HttpRequest, token: str) -> HttpResponse:
     try:
         link = directory.open(token.removesuffix(".gif"), Purpose.OPEN)
     except LinkError:
-        return HttpResponse(PIXEL, status=404, content_type="image/gif")
+        return Picture(status=404)
     record(link, Kind.OPEN, "pixel", sight(request))
     settler.wake()
-    return HttpResponse(PIXEL, content_type="image/gif")
+    return Picture()
 
 
 @require_POST

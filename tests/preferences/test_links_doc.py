@@ -24,9 +24,10 @@ of_vectors = pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for 
 
 
 def claims_of(vector: dict[str, Any]) -> Claims:
-    version, purpose, channel, *others = vector["claims"]
+    version, purpose, channel, sent_at, topic, mailing, *others = vector["claims"]
     assert version == 1
-    return Claims(Purpose(purpose), Channel(channel), *others)
+    name, _, segment = mailing.partition("#")
+    return Claims(Purpose(purpose), Channel(channel), sent_at, topic, name, *others, segment=segment)
 
 
 def key_of(vector: dict[str, Any]) -> LinkKey:
@@ -48,7 +49,7 @@ def test_a_vectors_plaintext_is_the_json_of_its_claims(vector: dict[str, Any]) -
     assert json.loads(bytes.fromhex(vector["plaintext"])) == vector["claims"]
 
 
-@pytest.mark.parametrize("vector", [vector for vector in VECTORS if vector["claims"][1] != Purpose.CLICK])
+@of_vectors
 def test_minting_many_writes_the_same_text(vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.urandom", lambda size: bytes.fromhex(vector["nonce"])[:size])
     assert list(seal_many(key_of(vector), claims_of(vector), [vector["claims"][6]])) == [vector["token"]]
@@ -63,11 +64,16 @@ def test_what_is_rejected_does_not_open(rejected: dict[str, str]) -> None:
 def test_every_purpose_and_door_is_in_the_table() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (\S+)", TEXT, re.MULTILINE))
     assert set(rows) == set(Purpose)
-    assert {purpose: door for purpose, door in rows.items() if door != "none"} == {
-        purpose: f"`/{door}/`" for purpose, door in DOORS.items()
-    }
+    assert rows == {purpose: f"`/{door}/`" for purpose, door in DOORS.items()}
 
 
 def test_both_channels_and_every_purpose_have_a_vector() -> None:
     assert {vector["claims"][1] for vector in VECTORS} == set(Purpose)
     assert {vector["claims"][2] for vector in VECTORS} == set(Channel)
+
+
+def test_clicks_with_and_without_a_segment_have_one() -> None:
+    assert {bool(claims_of(vector).segment) for vector in VECTORS if vector["claims"][1] == Purpose.CLICK} == {
+        True,
+        False,
+    }

@@ -18,12 +18,27 @@ def logged(message: str, *args: object) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/u/{}", "/u/{}/arrive", "/o/{}", "/p/{}", "/h/{}", "GET /u/{} HTTP/1.1", "Bad: '/u/{}'"]
+    "path",
+    [
+        "/u/{}",
+        "/u/{}/arrive",
+        "/o/{}",
+        "/p/{}",
+        "/h/{}",
+        "/c/{}/conversion",
+        "/i/{}.gif",
+        "GET /u/{} HTTP/1.1",
+        "'/u/{}'",
+    ],
 )
 def test_a_token_in_a_log_line_is_cut(path: str) -> None:
     token = "w0lkERFhYWJhZmFkc2Zh-_sdfsdf"
     assert token not in logged("%s", path.format(token))
     assert "/..." in logged(path.format(token))
+
+
+def test_a_short_links_code_is_cut() -> None:
+    assert logged("Not Found: %s", "/s/4kTz0QbW9e") == "Not Found: /s/..."
 
 
 def test_other_lines_stay_as_they_are() -> None:
@@ -46,6 +61,9 @@ def test_no_door_logs_a_token_or_an_address(client: Client, caplog: pytest.LogCa
         client.get(f"/u/{token}")
         client.get(f"/u/{token[:-3]}")
         client.get(f"/p/{token}")
+        client.get(f"/c/{token}")
+        client.get(f"/i/{token}.gif")
+        client.post(f"/c/{token}/conversion", "name=a", content_type="text/plain")
         client.post(f"/u/{token}", "wrong", content_type="text/plain")
         client.delete(f"/u/{token}")
         client.post(f"/u/{token}/arrive", "{}", content_type="application/json")

@@ -15,6 +15,7 @@ from django.core.mail import mailers
 from django.utils import timezone
 
 from engagement.models import Mailing
+from engagement.short_links import resolve
 from preferences.links import Claims, open_token
 from preferences.models import Brand, BrandKey, PreferenceChange, Recipient, Topic
 from tests.commands import run
@@ -68,7 +69,7 @@ def claims_in(url: str) -> Claims:
 
 def links_in(text: str) -> dict[str, str]:
     """The links by door, each of which is there once."""
-    found = re.findall(r"(https://leave\.example\.org/(\w)/[\w-]+)", text)
+    found = re.findall(r"(https://leave\.example\.org/(\w)/[\w-]+)", re.sub(r'href="[^"]*/s/[^"]*"', "", text))
     assert len({door for _, door in found}) == len(found)
     return {door: url for url, door in found}
 
@@ -85,19 +86,28 @@ def test_everyone_gets_a_mail_in_a_file_with_a_readable_name(news: Topic, outbox
     assert names(outbox) == ["2026-11-news-alice.eml", "2026-11-news-bob.eml", "2026-11-news-mallory.eml"]
 
 
-def test_the_text_part_has_the_two_links_for_people(mail: EmailMessage) -> None:
-    assert set(links_in(part(mail, "plain"))) == {"u", "p"}
+def test_the_text_part_has_the_links_for_people(mail: EmailMessage) -> None:
+    assert set(links_in(part(mail, "plain"))) == {"u", "p", "c", "s"}
 
 
-def test_the_html_part_has_them_and_the_hidden_link(mail: EmailMessage) -> None:
-    assert set(links_in(part(mail, "html"))) == {"u", "p", "h"}
+def test_the_html_part_has_them_the_hidden_link_and_the_picture(mail: EmailMessage) -> None:
+    assert set(links_in(part(mail, "html"))) == {"u", "p", "c", "s", "h", "i"}
+
+
+def test_the_short_link_stands_for_the_one_to_leave(mail: EmailMessage) -> None:
+    purpose, token = resolve(links_in(part(mail, "plain"))["s"].rpartition("/")[2])
+    assert (purpose.value, claims_in(token).address) == ("unsubscribe", "alice@example.org")
 
 
 def test_every_link_is_sealed_for_its_door_and_this_mail(mail: EmailMessage) -> None:
     urls = links_in(part(mail, "html")) | {"o": mail["List-Unsubscribe"].strip("<>")}
+    del urls["s"]
     claims = {door: claims_in(url) for door, url in urls.items()}
     purposes = {door: claim.purpose.value for door, claim in claims.items()}
-    assert purposes == {"u": "unsubscribe", "p": "preferences", "h": "hidden", "o": "one_click"}
+    assert purposes == {
+        **{"u": "unsubscribe", "p": "preferences", "h": "hidden", "o": "one_click"},
+        **{"c": "click", "i": "open"},
+    }
     assert {(claim.address, claim.mailing, claim.topic) for claim in claims.values()} == {
         ("alice@example.org", "2026-11", "news")
     }
