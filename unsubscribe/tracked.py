@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -86,7 +85,7 @@ def _fields(request: HttpRequest) -> Mapping[str, object]:
     return fields
 
 
-_DOORS: dict[Purpose, Callable[..., Any]] = {
+_DOORS: dict[Purpose, Callable[..., HttpResponseBase]] = {
     Purpose.UNSUBSCRIBE: partial(views.landing, door="u"),
     Purpose.ONE_CLICK: partial(views.landing, door="o"),
     Purpose.PREFERENCES: partial(centre.preferences, door="p"),

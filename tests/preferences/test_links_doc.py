@@ -24,10 +24,10 @@ of_vectors = pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for 
 
 
 def claims_of(vector: dict[str, Any]) -> Claims:
-    version, purpose, channel, sent_at, topic, mailing, *others = vector["claims"]
+    version, purpose, channel, sent_at, topic, mailing, address, *target = vector["claims"]
     assert version == 1
     name, _, segment = mailing.partition("#")
-    return Claims(Purpose(purpose), Channel(channel), sent_at, topic, name, *others, segment=segment)
+    return Claims(Purpose(purpose), Channel(channel), sent_at, topic, name, address, "".join(target), segment)
 
 
 def key_of(vector: dict[str, Any]) -> LinkKey:
