@@ -104,7 +104,6 @@ class Visit:
     def record(self, kind: Kind, answer: str, verdict: Verdict | None = None, facts: Facts | None = None) -> None:
         recorder.record(Event(self.link, kind.value, answer, self.sighting, self.number, verdict, facts))
         settler.wake()
-        waiting.wake()
 
     def cause(self, source: Source, verdict: Verdict | None = None, *, is_provisional: bool = False) -> Cause:
         """Why this visit changes something. The evidence names the network only cut and hashed."""
