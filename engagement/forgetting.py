@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from engagement.models import Rejudgement, Scanned, Touch
+from engagement.models import Conversion, Rejudgement, Revision, Scanned, Touch
 from preferences.erasing import erase_in_turn
 from preferences.models import Outcome, Recipient
 from preferences.models.writing import turn_of
@@ -29,6 +29,8 @@ def forget_counts(recipient_id: UUID) -> None:
     """Forget what is kept of the recipient for counting. The counts stay: they are of nobody in particular."""
     Touch.objects.filter(recipient_id=recipient_id).delete()
     Scanned.objects.filter(recipient_id=recipient_id).delete()
+    Conversion.objects.filter(recipient_id=recipient_id).delete()
+    Revision.objects.filter(recipient_id=recipient_id).delete()
 
 
 _LATE = """
@@ -40,8 +42,14 @@ WHERE erasure.source = 'erasure' AND erasure.changed_at > now() - interval '1 da
 _LATE_COUNTS = """
 DELETE FROM {table} AS late USING preferences_preferencechange AS erasure
 WHERE erasure.source = 'erasure' AND erasure.changed_at > now() - interval '1 day'
-      AND late.recipient_id = erasure.recipient_id AND late.first_at <= erasure.changed_at
+      AND late.recipient_id = erasure.recipient_id AND late.{moment} <= erasure.changed_at
 """
+_COUNTED = {
+    "engagement_touch": "first_at",
+    "engagement_scanned": "first_at",
+    "engagement_conversion": "occurred_at",
+    "engagement_revision": "occurred_at",
+}
 
 
 def sweep() -> int:
@@ -49,8 +57,8 @@ def sweep() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_LATE)
         count: int = cursor.rowcount
-        for table in ("engagement_touch", "engagement_scanned"):
-            cursor.execute(_LATE_COUNTS.format(table=table))
+        for table, moment in _COUNTED.items():
+            cursor.execute(_LATE_COUNTS.format(table=table, moment=moment))
         return count
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from engagement import forgetting
 from engagement.feed_positions import COUNTING, raise_position
 from engagement.models import Conversion, Interaction, Revision
 from engagement.pseudonyms import pseudonymise, pseudonymised_until
@@ -189,3 +190,20 @@ def test_it_can_be_switched_off(settings: Any) -> None:
     count_all()
     assert pseudonymise(NOW) == 0
     assert person_of(row) == ALICE
+
+
+def test_who_is_forgotten_is_forgotten_in_conversions_and_revisions_too() -> None:
+    alice = make_recipient(make_brand())
+    fields = {"recipient_id": alice.id, "occurred_at": OLD}
+
+    def make_rows() -> None:
+        Conversion.objects.create(brand_id=alice.brand_id, name="order", key=b"k", mailing="m", **fields)
+        judged = {"old_verdict": "human", "new_verdict": "machine", "old_record": "click", "new_record": "click"}
+        Revision.objects.create(interaction_id=1, kind="click", brand_id=alice.brand_id, **fields, **judged)
+
+    make_rows()
+    forgetting.forget(alice)
+    assert (Conversion.objects.count(), Revision.objects.count()) == (0, 0)
+    make_rows()  # as by a counter that had read them before
+    forgetting.sweep()
+    assert (Conversion.objects.count(), Revision.objects.count()) == (0, 0)
