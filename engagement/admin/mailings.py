@@ -6,10 +6,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from engagement.admin.dashboards.urls import urls
@@ -68,12 +68,13 @@ class MailingAdmin(FarewellAdmin[Mailing]):
     form = MailingForm
     inlines = [DeliveryInline]
     list_display = [
-        *("named", "figures", "brand", "kind", "automation", "channel", "about"),
-        *("sent_at", "sent_count", "delivered_count"),
+        *("named", "figures", "sent_at", "sent_count", "delivered_count"),
+        *("kind", "automation", "channel", "about", "brand"),
     ]
     list_display_links = ["named"]
     list_editable = ["delivered_count"]
     list_select_related = ["brand"]
+    ordering = [Coalesce("sent_at", "created_at").desc(), "slug"]
     list_filter = [
         *("brand", "kind", "channel", AutomationFilter, "topics", "sent_at", "created_at"),
         ("delivered_count", admin.EmptyFieldListFilter),
@@ -116,16 +117,8 @@ class MailingAdmin(FarewellAdmin[Mailing]):
 
     @admin.display(description="figures")
     def figures(self, mailing: Mailing) -> SafeString:
-        """What came of it, and what robots would have done."""
-        query = urlencode({"period": "90", "brand": str(mailing.brand_id), "mailing": mailing.slug})
-        return format_html(
-            '<a href="{}">Opens and clicks<span class="visually-hidden"> of {}</span></a> · '
-            '<a href="{}">Robots<span class="visually-hidden"> at {}</span></a>',
-            reverse("admin:engagement_mailing_figures", args=[mailing.pk]),
-            mailing,
-            f"{reverse('admin:engagement_interaction_prevented')}?{query}",
-            mailing,
-        )
+        url = reverse("admin:engagement_mailing_figures", args=[mailing.pk])
+        return format_html('<a href="{}">Figures<span class="visually-hidden"> of {}</span></a>', url, mailing)
 
 
 @admin.register(RecordingGap)

@@ -87,6 +87,7 @@ def table(scope: Counted) -> Table:
         "name someone.",
         "No link was clicked yet.",
         legend=(("human", "people"), ("machine", "robots")),
+        is_wide=True,
     )
 
 

@@ -26,13 +26,15 @@ _STAGES = (
 def funnel(found: Reached, sent: DeliveryRow) -> Table:
     """From delivery to leaving. Each bar is a stage's own split: all on one scale, the last ones could not be seen."""
     delivered = None if sent.unknown else sent.delivered
-    first = Row("Delivered", (NOT_KNOWN if delivered is None else delivered, "", "", share(delivered or 0, delivered)))
+    count = NOT_KNOWN if delivered is None else delivered
+    first = Row("Delivered", (count, "", "", share(delivered or 0, delivered)), count=count)
     return Table(
         "funnel",
         "From delivery to leaving",
         ("Stage", "Messages", "People", "Robots alone", "Of delivered, people"),
         (first, *(_stage(found, act, name, note, delivered) for act, name, note in _STAGES)),
-        help="Each message counts once in a stage. Each bar shows who was at its stage, people and robots apart.",
+        help="Each message counts once in a stage. Each bar shows who was at its stage, people and robots apart; what "
+        "only a prefetch opened is drawn with the robots’.",
         legend=LEGEND,
     )
 

@@ -36,6 +36,7 @@ class Sent:
     name: str = ""
     brand_name: str = ""
     sent_at: datetime | None = None
+    is_automation: bool = False
 
     @property
     def delivered(self) -> int | None:
@@ -86,10 +87,13 @@ def _by_mailing(rows: Iterable[ReachRow]) -> defaultdict[Key, list[ReachRow]]:
 def names_of(keys: set[Key]) -> dict[Key, dict[str, Any]]:
     """What else `Sent` needs to know of them."""
     stored = Mailing.objects.filter(brand_id__in={key[0] for key in keys}, slug__in={key[1] for key in keys})
-    rows = stored.values_list("brand_id", "slug", "id", "name", "brand__name", "sent_at", "created_at")
+    rows = stored.values_list("brand_id", "slug", "id", "name", "brand__name", "sent_at", "created_at", "kind")
     return {
-        (brand_id, slug): {"id": id, "name": name, "brand_name": brand, "sent_at": sent_at or created_at}
-        for brand_id, slug, id, name, brand, sent_at, created_at in rows
+        (brand_id, slug): {
+            **{"id": id, "name": name, "brand_name": brand, "sent_at": sent_at or created_at},
+            "is_automation": kind == Mailing.Kind.AUTOMATION,
+        }
+        for brand_id, slug, id, name, brand, sent_at, created_at, kind in rows
     }
 
 
@@ -159,7 +163,7 @@ def _day(moment: datetime | None) -> str:
 def _cells(one: Sent) -> tuple[int | str, ...]:
     raw, cleaned = one.reached.raw, one.reached.cleaned
     return (
-        _day(one.sent_at),
+        "day by day" if one.is_automation else _day(one.sent_at),
         NOT_KNOWN if one.delivered is None else one.delivered,
         cleaned[Act.OPEN],
         raw[Act.OPEN],
