@@ -82,7 +82,7 @@ def copy_row(event: Event) -> Row:
     judged, agent, facts, record = _request_fields(
         sighting.headers,
         network_of(sighting.address),
-        _age_class(age),
+        age_class(age),
         day,
         network,
         event.kind,
@@ -113,7 +113,8 @@ def copy_row(event: Event) -> Row:
     return Row("\t".join(fields) + "\n", Written(recipient, visitor))
 
 
-def _age_class(age: int | None) -> int | None:
+def age_class(age: int | None) -> int | None:
+    """Return an age that the rules judge as they judge this one; there are few."""
     return None if age is None else next((step - 1 for step in _AGE_STEPS if age < step), _AGE_STEPS[-1])
 
 

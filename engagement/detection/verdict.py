@@ -44,8 +44,14 @@ class Verdict:
 
 
 def judge_facts(kind: str, facts: Facts) -> Verdict:
-    """Return the verdict on an interaction of that kind ("open", "click", else a visit to the leaving doors)."""
+    """Return the verdict on an interaction of that kind: "open", "click", or a visit to the leaving doors. A server's
+    request on a person's behalf is not judged: a provider's POST (RFC 8058), a conversion told by the sender."""
+    if kind in {"one_click", "conversion"}:
+        return _NOT_JUDGED
     return _JUDGES.get(kind, assess)(facts)
+
+
+_NOT_JUDGED = Verdict(Value.UNSURE, 0, ())
 
 
 def assess(facts: Facts) -> Verdict:

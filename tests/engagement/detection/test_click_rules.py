@@ -172,3 +172,9 @@ def test_a_kind_is_judged_by_its_own_rules() -> None:
     facts = replace(CLEAN, request=RequestFacts(agent="Mozilla/5.0", agent_class="robot"))
     kinds = ("open", "click", "visit", "hidden_visit")
     assert [judge_facts(kind, facts).value for kind in kinds] == ["prefetched", "machine", "machine", "machine"]
+
+
+@pytest.mark.parametrize("kind", ["one_click", "conversion"])
+def test_what_a_server_does_for_a_person_is_not_judged(kind: str) -> None:
+    verdict = judge_facts(kind, asked(method="HEAD", agent_class="robot"))
+    assert (verdict.value, verdict.signals) == (Value.UNSURE, ())
