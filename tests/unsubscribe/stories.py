@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from engagement.models import Interaction, Rejudgement
+from engagement.models import Conversion, Interaction, Rejudgement, Revision, Scanned, Touch
 from engagement.recorder import recorder
 from preferences.links import Channel, Purpose
 from preferences.models import Companions, LeavingAnswer, Recipient
@@ -62,6 +62,7 @@ def tell_story() -> Story:
     story.post("/a/demo", address=ALICE)
     recorder.flush()
     _say_what_no_door_says(story)
+    _count(story.alice)
     return story
 
 
@@ -89,6 +90,34 @@ def _say_what_no_door_says(story: Story) -> None:
     example = {"id": visit.id, "occurred_at": visit.occurred_at.isoformat(), "kind": visit.kind, "was": "unsure"}
     now = timezone.now()
     Rejudgement.objects.create(since=now, until=now, rules=1, examples=[example, {**example, "id": 0}])
+
+
+def _count(alice: Recipient) -> None:
+    """What counting keeps of her, a deed of hers that the brand told, and a verdict that was changed."""
+    now = timezone.now()
+    message = {"recipient_id": alice.id, "brand_id": alice.brand_id, "mailing": "2026-11"}
+    about = {"topic": "news", "segment": "loyal"}
+    Touch.objects.create(**message, **about, act="click", link=77, channel="email", first_at=now, cleaned_at=now)
+    Conversion.objects.create(
+        **message, **about, link=77, name="order", key=bytes(range(32)), value=19, currency="EUR", occurred_at=now
+    )
+    about_robots = {"domain": "example.org", "first_at": now, "last_at": now, "events": 4711, "messages": 1}
+    Scanned.objects.create(recipient_id=alice.id, brand_id=alice.brand_id, **about_robots)
+    visit = Interaction.objects.of_recipient(alice.id)[0]
+    Revision.objects.create(
+        interaction_id=visit.id,
+        occurred_at=visit.occurred_at,
+        kind=visit.kind,
+        brand_id=alice.brand_id,
+        recipient_id=alice.id,
+        old_verdict="unsure",
+        new_verdict="machine",
+        old_record="visit",
+        new_record="visit_machine_behaviour",
+        new={"score": 4},
+        xid=1,
+        applied_at=now,
+    )
 
 
 def tables() -> list[str]:
