@@ -119,6 +119,14 @@ def queries(place: Place, tenant: Tenant) -> Iterator[dict[str, Any]]:
     if place.route.endswith(("/overview/", "/comparison/", "/figures/")):
         for table in ("opens", "clicks", "mailings", "doors", "ways", "funnel", "links", "segments", "conversions"):
             yield {"csv": table, "period": "90", "brand": tenant.brand_id, "sort": "left"}
+    if place.route.endswith(("/automations/", "/segments/", "/scanners/", "/behind-scanner/", "/mailing/prevented/")):
+        yield {"period": "90", "automation": f"{tenant.word}-welcome", "segment": f"{tenant.word}-loyal"}
+        for table in (
+            *("automations", "time", "mails", "open-rates", "segments", "mailings"),
+            *("soon", "deeds", "domains", "networks", "programs", "learned", "newest", "gateways", "trend"),
+        ):
+            yield {"csv": table, "period": "90"}
+            yield {"csv": table, "period": "90", "brand": tenant.brand_id}
     if place.route == "autocomplete/":
         for model, field in (
             ("topic", "brand"),

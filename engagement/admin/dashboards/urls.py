@@ -7,9 +7,14 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from engagement.admin.dashboards.automations import automations
+from engagement.admin.dashboards.behind import behind
 from engagement.admin.dashboards.comparison import comparison
 from engagement.admin.dashboards.mailing import mailing_view
 from engagement.admin.dashboards.overview import overview
+from engagement.admin.dashboards.scanners import who_scans
+from engagement.admin.dashboards.segments import segments
+from engagement.admin.dashboards.trend import trend
 
 
 def urls(wrap: Callable[[Any], Any]) -> list[URLPattern]:
@@ -17,5 +22,10 @@ def urls(wrap: Callable[[Any], Any]) -> list[URLPattern]:
     return [
         path("overview/", wrap(overview), name="engagement_overview"),
         path("comparison/", wrap(comparison), name="engagement_comparison"),
+        path("automations/", wrap(automations), name="engagement_automations"),
+        path("segments/", wrap(segments), name="engagement_segments"),
+        path("scanners/", wrap(who_scans), name="engagement_scanners"),
+        path("behind-scanner/", wrap(behind), name="engagement_behind_scanner"),
+        path("prevented/", wrap(trend), name="engagement_prevented_trend"),
         path("<int:object_id>/figures/", wrap(mailing_view), name="engagement_mailing_figures"),
     ]

@@ -1,0 +1,104 @@
+"""Who scans us: the domains, networks and programs whose events are machines', how soon they come and what they do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from engagement import scanned
+from engagement.admin.dashboards.form import DashboardForm
+from engagement.admin.dashboards.mailings import MOST_SHOWN
+from engagement.admin.dashboards.pages import Dashboard, Shown
+from engagement.admin.dashboards.scanners_tables import deeds, domains, learned, soon, sources
+from engagement.admin.dashboards.tiles import Tile, single
+from engagement.admin.tables import Table, share
+from engagement.figures import Counted, tallies
+from engagement.models import Dimension, Learned
+from engagement.scanning import Scanner, events_of_agents, heaviest, is_machine, scanners
+from preferences.site import is_superuser
+
+
+def build(request: HttpRequest, form: DashboardForm) -> Shown:
+    scope, limit = form.counted, None if "csv" in request.GET else MOST_SHOWN
+    everything = replace(_everything(scope), soon=_soon(scope))
+    by_domain, domain_count = heaviest(scope, Dimension.DOMAIN, limit)
+    by_network, network_count = heaviest(scope, Dimension.NETWORK, limit)
+    by_agent, agent_count = heaviest(scope, Dimension.AGENT, limit)
+    rows = scanned.between(scope.brands, form.start, form.end)
+    known = {one.name: one for one in scanned.by_domain(rows, [one.name for one in by_domain])}
+    tables: tuple[Table, ...] = (
+        soon(everything),
+        deeds(everything),
+        domains(by_domain, known, domain_count),
+        sources("networks", "Networks", "Network", by_network, network_count, everything.events),
+        sources("programs", "Programs", "Program", by_agent, agent_count, everything.events),
+    )
+    if is_superuser(request):
+        tables += (_learned(scope, limit),)
+    return Shown(
+        tables,
+        {"numbers": _numbers(request, form, everything, rows.count(), domain_count)},
+        is_empty=not everything.events,
+    )
+
+
+def _everything(scope: Counted) -> Scanner:
+    rows = tallies(scope, Dimension.BRAND, "record", "verdict")
+    return scanners(rows).get("", Scanner(""))
+
+
+def _soon(scope: Counted) -> Counter[str]:
+    """How soon the events came that name a mailing: of these the classes are fine."""
+    found = scanners(tallies(scope, Dimension.PACE, "record", "verdict", "age"))
+    return found[""].soon if found else Counter()
+
+
+def _learned(scope: Counted, limit: int | None) -> Table:
+    """What was learned, with the events of each in the period: of a program all versions together."""
+    rows = list(Learned.objects.order_by("-learned_at", "-id"))
+    agents = [row.value for row in rows if row.kind == Learned.Kind.AGENT]
+    events = events_of_agents(scope, agents) if agents else Counter()
+    networks = {f"{row.value}/{48 if ':' in row.value else 24}": row.value for row in rows if row.value not in events}
+    if networks:
+        narrowed = replace(scope, values=frozenset(networks))
+        for found in tallies(narrowed, Dimension.NETWORK, "value", "record", "verdict"):
+            events[networks[found.value]] += found.events if is_machine(found) else 0
+    ordered = sorted(rows, key=lambda row: -events[row.value])
+    return learned(ordered[:limit], events, len(rows))
+
+
+def _numbers(
+    request: HttpRequest, form: DashboardForm, found: Scanner, recipients: int, domain_count: int
+) -> list[Tile]:
+    quick = found.soon["0"] + found.soon["10"]
+    timed = found.soon.total() - found.soon[""]
+    chosen = form.link_parameters | {"verdict__exact": "machine"}
+    interactions = f"{reverse('admin:engagement_interaction_changelist')}?{urlencode(chosen)}"
+    can_look = request.user.has_perm("engagement.view_interaction")
+    parameters = {name: value for name, value in form.own_parameters.items() if name != "channel"}
+    return [
+        single(
+            "Robots’ events",
+            found.events,
+            f"{share(found.events, found.everybody)} of all {found.everybody:,} events. Pictures that mail programs "
+            "load by themselves are not among them.",
+            interactions if can_look else "",
+            "Each of them",
+        ),
+        single("Within a minute", share(quick, timed), f"Of the {timed:,} of which the time after sending is known."),
+        single("Domains", domain_count, "Mail domains at whose recipients robots were seen."),
+        single(
+            "Recipients behind a scanner",
+            recipients,
+            "At whose messages robots were seen, in all channels.",
+            f"{reverse('admin:engagement_behind_scanner')}?{urlencode(parameters)}",
+            "Who they are, and how to use it",
+        ),
+    ]
+
+
+who_scans = Dashboard("scanners", "Who scans us", "scanners.html", build)

@@ -1,0 +1,178 @@
+"""The tables of the page "Who scans us"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from engagement.admin.chart import Piece, across
+from engagement.admin.tables import NOT_KNOWN, Row, Table, share
+from engagement.models import Learned
+from engagement.scanned import Domain
+from engagement.scanning import COARSE_SOON, DEEDS, NEVER_SAID, SOON, SURE_SIGNS, Scanner
+
+_WORDS = {
+    "0": "within 10 s",
+    "10": "10 s to a minute",
+    "60": "1 to 10 minutes",
+    "600": "10 to 60 minutes",
+    "3600": "1 to 24 hours",
+    "86400": "later",
+    NEVER_SAID: "not known",
+}
+_COARSE_WORDS = _WORDS | {"0": "within a minute"}
+_LEGEND = (*((f"soon-{name}", _COARSE_WORDS[name]) for name in COARSE_SOON), ("unsure", "not known"))
+
+
+def soon(found: Scanner) -> Table:
+    total, most = found.soon.total(), max(found.soon.values(), default=0)
+    return Table(
+        "soon",
+        "How soon they come after sending",
+        ("After", "Robots’ events", "Share"),
+        tuple(
+            Row(
+                words[:1].upper() + words[1:],
+                (found.soon[name], share(found.soon[name], total)),
+                across([("machine", found.soon[name])], most),
+                found.soon[name],
+            )
+            for name, words in _WORDS.items()
+            if name in SOON or found.soon[name]
+        )
+        if total
+        else (),
+        Row("All", (total, share(total, total))),
+        "Of the events at mailings that have a name.",
+        "No robot came to a mailing that has a name.",
+    )
+
+
+def deeds(found: Scanner) -> Table:
+    most = max(found.deeds.values(), default=0)
+    return Table(
+        "deeds",
+        "What they do",
+        ("What", "Robots’ events", "Share"),
+        tuple(
+            Row(
+                words,
+                (found.deeds[name], share(found.deeds[name], found.events)),
+                across([("machine", found.deeds[name])], most),
+                found.deeds[name],
+            )
+            for name, words in DEEDS.items()
+        ),
+        Row("All", (found.events, share(found.events, found.events))),
+        _signs(found.signs),
+    )
+
+
+def _signs(signs: Counter[str]) -> str:
+    """By what they were recognised, in a sentence."""
+    agent, learned, behaviour = (signs[name] for name in SURE_SIGNS)
+    return (
+        f"Of clicks and visits, {agent:,} were by programs that say what they are, {learned:,} by learned ones, and "
+        f"{behaviour:,} were recognised by what they did."
+    )
+
+
+def _bar(found: Scanner, most: int) -> tuple[Piece, ...]:
+    counts = [(f"soon-{name}", found.soon[name]) for name in COARSE_SOON]
+    return across([*counts, ("unsure", found.soon[NEVER_SAID])], most or 1)
+
+
+def _cells(found: Scanner) -> tuple[int | str, ...]:
+    """The columns that all origins have."""
+    timed = found.soon.total() - found.soon[NEVER_SAID]
+    return (*(found.deeds[name] for name in DEEDS), share(found.soon["0"], timed))
+
+
+_COLUMNS = (*DEEDS.values(), "Within a minute")
+
+
+def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -> Table:
+    """`known` has the recipients at whom robots were seen."""
+    most = found[0].events if found else 0
+    return Table(
+        "domains",
+        "Domains of the recipients",
+        ("Domain", "Robots’ events", "Of all from there", *_COLUMNS, "Recipients", "Gateway"),
+        tuple(
+            Row(
+                one.name,
+                (
+                    *(one.events, share(one.events, one.everybody), *_cells(one)),
+                    known[one.name].recipients if one.name in known else 0,
+                    (known[one.name].gateway if one.name in known else "") or NOT_KNOWN,
+                ),
+                _bar(one, most),
+                one.events,
+            )
+            for one in found
+        ),
+        help="“Of all from there” is the share of robots among everything that this domain’s recipients, and robots at "
+        f"them, did. Recipients are those at whom robots were seen.{_cut(found, count)}",
+        empty="No robot was seen at a mail domain in this period.",
+        legend=_LEGEND,
+        is_wide=True,
+    )
+
+
+def sources(slug: str, title: str, column: str, found: Sequence[Scanner], count: int, total: int) -> Table:
+    most = found[0].events if found else 0
+    return Table(
+        slug,
+        title,
+        (column, "Robots’ events", "Of all robots’", *_COLUMNS),
+        tuple(
+            Row(
+                one.name or "(does not say)",
+                (one.events, share(one.events, total), *_cells(one)),
+                _bar(one, most),
+                one.events,
+            )
+            for one in found
+        ),
+        help=f"Only robots’ {title.lower()} are counted, so that there is no share of people.{_cut(found, count)}",
+        empty="No robot came from anywhere in this period.",
+        legend=_LEGEND,
+        is_wide=True,
+    )
+
+
+def _cut(found: Sequence[object], count: int) -> str:
+    return f" Shown are {len(found)} of {count:,}; the file has all." if len(found) < count else ""
+
+
+def learned(rows: Sequence[Learned], events: Mapping[str, int], count: int) -> Table:
+    """The busiest first, of `count` in all."""
+    most = max((events.get(row.value, 0) for row in rows), default=0)
+    return Table(
+        "learned",
+        "Learned robots",
+        ("Robot", "Kind", "Learned on", "State", "Robots’ events"),
+        tuple(
+            Row(
+                row.value,
+                (
+                    str(row.get_kind_display()),
+                    date_format(timezone.localtime(row.learned_at), "j M Y").replace(" ", "\N{NO-BREAK SPACE}"),
+                    "refused" if row.is_refused else "in force",
+                    events.get(row.value, 0),
+                ),
+                across([("machine", events.get(row.value, 0))], most or 1),
+                events.get(row.value, 0),
+                reverse("admin:engagement_learned_change", args=[row.pk]),
+            )
+            for row in rows
+        ),
+        help="In this period, of a program all versions together. A network whose owner is known is counted among the "
+        f"networks, by the owner’s name.{_cut(rows, count)}",
+        empty="Nothing has been learned yet. It is looked for once a week.",
+        is_wide=True,
+    )

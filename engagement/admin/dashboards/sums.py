@@ -1,0 +1,76 @@
+"""What came of many mailings together: the same numbers for an automation, a segment and a piece of time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+
+from engagement.admin.chart import Piece, across
+from engagement.admin.dashboards.comparison import LEGEND
+from engagement.admin.dashboards.mailings import Sent, rated
+from engagement.admin.dashboards.tiles import Reached
+from engagement.admin.tables import NOT_KNOWN, share
+from engagement.models import Act
+
+COLUMNS = (
+    *("Sent", "Delivered", "Opened by people", "Opened, with robots", "Open rate", "Open rate, with robots"),
+    *("Clicked by people", "Clicked, with robots", "Click-through", "Click-through, with robots"),
+    *("Converted", "Left", "Left, with robots"),
+)
+HELP = (
+    "Messages, each once. Rates are shares of what was delivered in the period, of the mailings of which that is known."
+)
+__all__ = ["COLUMNS", "HELP", "LEGEND", "bar", "cells", "grouped", "messages", "total"]
+
+
+def cells(found: Iterable[Sent]) -> tuple[int | str, ...]:
+    """The numbers for `COLUMNS`."""
+    found = list(found)
+    known = rated(found)
+    clean, raw = known.reached.cleaned, known.reached.raw
+
+    def both(act: Act) -> tuple[int | str, ...]:
+        return messages(found, act), messages(found, act, is_raw=True)
+
+    def rates(act: Act) -> tuple[str, ...]:
+        return share(clean[act], known.delivered), share(raw[act], known.delivered)
+
+    return (
+        NOT_KNOWN if known.sent is None else known.sent,
+        NOT_KNOWN if known.delivered is None else known.delivered,
+        *(*both(Act.OPEN), *rates(Act.OPEN), *both(Act.CLICK), *rates(Act.CLICK)),
+        *(messages(found, Act.CONVERSION, is_raw=True), *both(Act.LEFT)),
+    )
+
+
+def messages(found: Iterable[Sent], act: Act, *, is_raw: bool = False) -> int:
+    """How many messages got the act, by people or at all."""
+    return sum((one.reached.raw if is_raw else one.reached.cleaned)[act] for one in found)
+
+
+def total(found: Iterable[Sent]) -> Reached:
+    """The messages of all of them."""
+    sums: dict[str, Counter[str]] = {part: Counter() for part in ("raw", "cleaned", "chosen")}
+    for one in found:
+        for part, counts in sums.items():
+            counts.update(getattr(one.reached, part))
+    return Reached(**sums)
+
+
+def bar(found: Sequence[Sent], act: Act, most: int) -> tuple[Piece, ...]:
+    """People's messages and those of robots alone."""
+    people = messages(found, act)
+    robots = max(messages(found, act, is_raw=True) - people, 0)
+    return across([("human", people), ("machine", robots)], most or 1)
+
+
+def grouped[K: Hashable](found: Iterable[Sent], key: Callable[[Sent], K]) -> dict[K, list[Sent]]:
+    """By a key, the one with the most messages first."""
+    groups: defaultdict[K, list[Sent]] = defaultdict(list)
+    for one in found:
+        groups[key(one)].append(one)
+    return dict(sorted(groups.items(), key=lambda item: (-_size(item[1]), str(item[0]))))
+
+
+def _size(found: list[Sent]) -> int:
+    return rated(found).delivered or messages(found, Act.OPEN, is_raw=True)
