@@ -1,4 +1,7 @@
-"""What may be written of a mailing by hand: the forms of its page and of a row in the list."""
+"""What may be written of a mailing by hand: the forms of its page and of a row in the list.
+
+Their mailing knows by the admin's query whether its counts are fed (`is_fed`).
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ class MailingForm(forms.ModelForm[Mailing]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        is_fed = getattr(self.instance, "is_fed", False)
         if topics := self.fields.get("topics"):
             topics.queryset = Topic.objects.filter(brand_id=self.instance.brand_id)  # type: ignore[attr-defined]
             topics.help_text = "Which topics it was sent for. Clicks and opens are counted by what their links say."
-        is_fed = self.instance.deliveries.exists()
         for name in ("sent_count", "delivered_count"):
             if is_fed and name in self.fields:
                 self.fields[name].disabled = True
@@ -47,7 +50,7 @@ class MailingForm(forms.ModelForm[Mailing]):
 
 
 class MailingRowForm(LabelledForm):
-    """Its instance knows by the list's query whether its counts are fed."""
+    """A row of the list."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -90,18 +90,13 @@ class MailingAdmin(FarewellAdmin[Mailing]):
         return [*urls(self.admin_site.admin_view), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
-        return super().get_queryset(request).defer("brand__logo")
+        """Each row knows whether its counts are fed: the list asks when it is shown, and when it is saved."""
+        is_fed = Exists(Delivery.objects.filter(mailing=OuterRef("pk")))
+        own: QuerySet[Mailing] = super().get_queryset(request).annotate(is_fed=is_fed)
+        return own.defer("brand__logo").prefetch_related("topics")
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         return super().get_changelist_form(request, **{**kwargs, "form": MailingRowForm})
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The list alone needs to know of each row whether it is fed, and what it is about."""
-        found = super().get_changelist_instance(request)
-        is_fed = Exists(Delivery.objects.filter(mailing=OuterRef("pk")))
-        found.queryset = found.queryset.annotate(is_fed=is_fed).prefetch_related("topics")
-        found.result_list = found.result_list.annotate(is_fed=is_fed).prefetch_related("topics")
-        return found
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

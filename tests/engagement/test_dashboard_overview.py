@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from engagement.admin.tables import harmless
-from engagement.models import CountingSwitch, Interaction
+from engagement.models import CountingSwitch, Interaction, Rejudgement
 from preferences.models import Source
 from tests.engagement.dashboard_makers import (
     ROOT,
@@ -201,6 +202,26 @@ def test_the_switch_chooses_which_number_is_the_main_one(admin_client: Client) -
 def _main(client: Client) -> list[str]:
     [opened] = [tile for tile in shown(client, PAGE)["rates"] if tile.name == "Opened"]
     return [value.label for value in opened.values if value.is_main]
+
+
+def test_a_switch_that_is_being_turned_is_said_to_be(admin_client: Client) -> None:
+    brand = make_brand()
+    now = timezone.now()
+    run = Rejudgement.objects.create(brand=brand, since=now - timedelta(days=30), until=now, rules=1)
+    CountingSwitch.objects.create(brand=brand, channel="email", leaves_out=True, rejudgement=run)
+    assert "A switch is being turned" in admin_client.get(ROOT + PAGE).text
+    assert "A switch is being turned" not in admin_client.get(ROOT + PAGE, {"channel": "sms"}).text
+    Rejudgement.objects.update(state=Rejudgement.State.FAILED)
+    assert "A switch is being turned" not in admin_client.get(ROOT + PAGE).text
+
+
+def test_the_switch_is_linked_for_who_may_see_it(client: Client) -> None:
+    brand = make_brand()
+    url = f"/admin/engagement/countingswitch/?brand__id__exact={brand.pk}"
+    client.force_login(bob := make_member(brand, "view_mailing"))
+    assert url not in client.get(ROOT + PAGE).text
+    bob.user_permissions.add(Permission.objects.get(codename="view_countingswitch"))
+    assert url in client.get(ROOT + PAGE).text
 
 
 def test_brands_that_differ_are_said_to(admin_client: Client) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -14,17 +15,20 @@ from django.utils.formats import date_format
 from engagement.admin.period import CHANNELS
 from engagement.figures import counted_until
 from engagement.figures_switches import LeftOut, left_out
+from engagement.models import CountingSwitch, Rejudgement
 from preferences.models import Brand
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`is_left_out` is None where some brands or channels leave non-human interactions out and others do not."""
+    """`is_left_out` is None where some brands or channels leave non-human interactions out and others do not. While a
+    switch `is_turning`, the worker recounts, and the figures are as before."""
 
     until: datetime | None
     is_left_out: bool | None
     words: str
     url: str
+    is_turning: bool = False
 
     @property
     def is_old(self) -> bool:
@@ -41,7 +45,13 @@ def state(request: HttpRequest, brands: Sequence[Brand], channel: str) -> State:
         if one.channel in channels and (one.until is None or one.until > now)
     ]
     is_left_out = False if not found else True if len(found) == len(brands) * len(channels) else None
-    return State(counted_until(), is_left_out, _words(brands, found, is_left_out), _url(request, brands))
+    words = _words(brands, found, is_left_out)
+    return State(counted_until(), is_left_out, words, _url(request, brands), _is_turning(brands, channels))
+
+
+def _is_turning(brands: Sequence[Brand], channels: Sequence[str]) -> bool:
+    waiting = CountingSwitch.objects.filter(brand__in=brands, channel__in=channels, since=None)
+    return waiting.filter(rejudgement__isnull=False).exclude(rejudgement__state=Rejudgement.State.FAILED).exists()
 
 
 def _words(brands: Sequence[Brand], found: list[LeftOut], is_left_out: bool | None) -> str:
@@ -62,9 +72,8 @@ def _day(moment: datetime) -> str:
 
 
 def _url(request: HttpRequest, brands: Sequence[Brand]) -> str:
-    """Where it is changed, for who may."""
-    if not request.user.has_perm("preferences.change_brand"):
+    """Where it is changed, for who may see that."""
+    if not admin.site.get_model_admin(CountingSwitch).has_view_permission(request):
         return ""
-    if len(brands) == 1:
-        return reverse("admin:preferences_brand_change", args=[brands[0].pk])
-    return reverse("admin:preferences_brand_changelist")
+    url = reverse("admin:engagement_countingswitch_changelist")
+    return f"{url}?brand__id__exact={brands[0].pk}" if len(brands) == 1 else url
