@@ -54,7 +54,9 @@ def request(
         connection.endheaders(content)
         response = connection.getresponse()
         return Reply(
-            response.status, {name.lower(): value for name, value in response.headers.items()}, response.read().decode()
+            response.status,
+            {name.lower(): value for name, value in response.headers.items()},
+            response.read().decode(errors="replace"),
         )
     finally:
         connection.close()
