@@ -15,7 +15,8 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 from engagement.partitions import make_partitions
-from engagement.models import Interaction, Learned, MailHost, Mailing, RecordingGap
+from engagement.counting import count_all
+from engagement.models import Conversion, Delivery, Interaction, Learned, MailHost, Mailing, RecordingGap, TrackedLink
 from preferences.leaving import store_answer
 from preferences.links import Channel
 from preferences.models import *
@@ -51,6 +52,19 @@ for number, (kind, answer, verdict) in enumerate([("visit", "page", "machine"), 
         verdict=verdict, score=0, is_hard=verdict == "machine", rules=1, visit=7, visitor=bytes(16),
         network="192.0.2.0", agent="Mozilla/5.0", send_age=12, facts={{"request": {{"method": "GET"}}}},
         signals=[{{"name": "method", "points": 3, "hard": True, "reason": "It asked with HEAD."}}]))
+for number, (kind, verdict) in enumerate([("open", "human"), ("open", "prefetched"), ("open", "machine"),
+                                          ("click", "human"), ("click", "machine"), ("conversion", "human")]):
+    Interaction.objects.create(
+        brand=brand, occurred_at=now - timedelta(minutes=20 - number), recipient_id=bob.id, domain="example.org",
+        channel="email", topic="news", mailing="2026-11", purpose=kind[:5], kind=kind, answer="gone", verdict=verdict,
+        score=0, is_hard=False, rules=1, visit=number, visitor=bytes(16), network="192.0.2.0", agent="Mozilla/5.0",
+        send_age=60 * number, facts={{"request": {{"method": "GET"}}}}, signals=[], record=kind, segment="loyal",
+        link=None if kind == "open" else 5)
+TrackedLink.objects.create(brand=brand, mailing="2026-11", number=5, url="https://shop.example.org/spring")
+Conversion.objects.create(brand=brand, recipient_id=bob.id, mailing="2026-11", name="order", key=b"1", value=9,
+                          currency="EUR", occurred_at=now)
+Delivery.objects.create(mailing=mailing, segment="loyal", sent_on=now.date(), sent_count=10, delivered_count=9)
+count_all()
 learned = Learned.objects.create(kind="agent", value="AcmeLinkChecker/1.0", evidence={{"count": 12}})
 MailHost.objects.create(domain="example.org", gateway="Acme", hosts=["mx.example.org"], looked_up_at=now)
 gap = RecordingGap.objects.create(started_at=now, ended_at=now, lost_count=9)
@@ -86,6 +100,13 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "leaving by months": ("engagement_leaving", "", "?period=365"),
     "leaving nothing": ("engagement_leaving", "", "?since=2020-01-01&until=2020-01-02"),
     "leaving wrongly asked": ("engagement_leaving", "", "?since=2020-01-02&until=2020-01-01"),
+    "overview": ("engagement_overview", "", ""),
+    "overview by months": ("engagement_overview", "", "?period=365&brand={brand}&sort=clicked"),
+    "overview of the future": ("engagement_overview", "", "?since=2099-01-01&until=2099-01-02"),
+    "overview wrongly asked": ("engagement_overview", "", "?since=2020-01-02&until=2020-01-01"),
+    "figures of a mailing": ("engagement_mailing_figures", "mailing", ""),
+    "comparison": ("engagement_comparison", "", ""),
+    "comparison nothing": ("engagement_comparison", "", "?since=2020-01-01&until=2020-01-02"),
     "interactions": ("engagement_interaction_changelist", "", ""),
     "interaction": ("engagement_interaction_change", "interaction", ""),
     "timeline": ("engagement_interaction_timeline", "", "?recipient={recipient}&mailing=2026-11"),
