@@ -139,9 +139,21 @@ def _context(seen: Seen, rows: list[tuple[Any, ...]]) -> Context:
 def _trail(link: str, rows: list[tuple[Any, ...]]) -> Trail:
     return Trail(
         has_visited_hidden_link=any(is_hidden for _, _, is_hidden, *_ in rows),
-        link_gaps=tuple(sorted(gap for _, name, _, _, gap, *_ in rows if name != link)),
+        link_gaps=without_redirect(sorted((gap, name) for _, name, _, _, gap, *_ in rows if name != link), "click "),
         was_machine=any(row[5] for row in rows),
     )
+
+
+_SECONDS_OF_A_REDIRECT = 2  # that a browser takes from a tracked link to the page behind it, at most
+
+
+def without_redirect(gaps: Iterable[tuple[float, str]], *purposes: str) -> tuple[float, ...]:
+    """Return the gaps to other links, without the nearest to one of `purposes` when it is as near as a redirect: who
+    follows a tracked link to a page of ours requests both at once, and has followed one link only."""
+    gaps = list(gaps)
+    near = (at for at, (gap, name) in enumerate(gaps) if gap < _SECONDS_OF_A_REDIRECT and name.startswith(purposes))
+    redirect = next(near, None)
+    return tuple(gap for at, (gap, _) in enumerate(gaps) if at != redirect)
 
 
 def is_known(agents: Iterable[str], agent: str) -> bool:

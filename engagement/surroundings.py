@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from engagement.context import HAND, MACHINE, is_known, program_of
+from engagement.context import HAND, MACHINE, is_known, program_of, without_redirect
 from engagement.crowds import Crowds
 from engagement.detection import Context, Trail
 from engagement.detection.organisations import is_organisation
@@ -24,6 +24,8 @@ _SPAN, _HOUR, _MINUTE = timedelta(hours=1), 3_600.0, 60.0
 _MONTH, _WEEK = timedelta(days=30), timedelta(days=7)
 _SECONDS_TO_CLICK = 2  # that a reader takes at least from the picture to a link
 _OF_NO_LINK = frozenset({Kind.OPEN.value, Kind.CONVERSION.value})
+
+_PAGES = ("unsubscribe ", "preferences ")
 
 type Message = tuple[UUID, str]
 
@@ -83,9 +85,9 @@ class _Program:
     machine_ids: list[int] = field(default_factory=list)
 
     def gaps(self, own_link: str, moment: float, within: float) -> Iterable[float]:
-        for link, moments in self.links.items():
-            if link != own_link and (gap := _gap(moments, moment)) <= within:
-                yield gap
+        found = ((_gap(moments, moment), link) for link, moments in self.links.items() if link != own_link)
+        near = sorted((gap, link) for gap, link in found if gap <= within)
+        return without_redirect(near, *_PAGES) if own_link.startswith("click ") else (gap for gap, _ in near)
 
 
 @dataclass(slots=True)

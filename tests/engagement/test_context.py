@@ -45,7 +45,17 @@ def test_an_open_is_no_link_of_a_burst_and_no_visit_of_a_crowd(brand: Brand, kin
 def test_each_tracked_link_is_a_link_of_its_own(brand: Brand) -> None:
     for link in (7, 8, 8):
         make_near(brand, kind="click", purpose="click", link=link)
-    assert context_of(make_seen(brand)).own.link_gaps == (0.5, 0.5)
+    make_interaction(brand=brand, kind="click", purpose="click", link=9, occurred_at=NOON - timedelta(minutes=1))
+    assert context_of(make_seen(brand)).own.link_gaps == (0.5, 60.0)
+
+
+@pytest.mark.parametrize(("links", "gaps"), [((7,), ()), ((7, 8), (0.5,))])
+def test_a_tracked_link_that_led_to_the_page_is_no_second_link(
+    brand: Brand, links: tuple[int, ...], gaps: tuple[float, ...]
+) -> None:
+    for link in links:
+        make_near(brand, kind="click", purpose="click", link=link)
+    assert context_of(make_seen(brand)).own.link_gaps == gaps
 
 
 def test_a_click_at_many_recipients_links_is_one_of_a_crowd(brand: Brand) -> None:

@@ -84,6 +84,12 @@ def test_the_steps_of_a_burst(brand: Brand, links: tuple[float, ...], is_burst: 
     assert len(look_again(rows[:1])) == is_burst
 
 
+def test_a_tracked_link_that_leads_to_the_unsubscribe_page_is_one_link(brand: Brand) -> None:
+    click = make_click(brand)
+    make_click(brand, None, 0.2 * SECOND, kind="visit", purpose="unsubscribe")
+    assert look_again([click]) == []
+
+
 def test_the_same_link_twice_is_no_burst(brand: Brand) -> None:
     assert look_again([make_click(brand, 1), make_click(brand, 1, 0.2 * SECOND)]) == []
 
