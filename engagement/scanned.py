@@ -75,9 +75,14 @@ def by_domain(rows: QuerySet[Scanned], names: Collection[str] | None = None) -> 
     ]
 
 
+def has_gateways() -> bool:
+    """Whether it is looked up who takes a domain's mail."""
+    return bool(settings.FAREWELL_LOOK_UP_MAIL_HOSTS)
+
+
 def gateways(domains: Iterable[str]) -> dict[str, str]:
     """Return the known gateways of these domains; none while they are not looked up."""
-    if not settings.FAREWELL_LOOK_UP_MAIL_HOSTS:
+    if not has_gateways():
         return {}
     known = MailHost.objects.filter(domain__in=list(domains)).exclude(gateway="")
     return dict(known.values_list("domain", "gateway"))

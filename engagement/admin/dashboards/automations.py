@@ -18,9 +18,9 @@ from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN, Key, Sent
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import OF_CLICKS, Pieces, over_time
-from engagement.admin.dashboards.sums import COLUMNS, HELP, LEGEND, bar, cells, grouped, messages, total
-from engagement.admin.dashboards.tiles import Tile, counts, rates, single, split
-from engagement.admin.tables import NOT_KNOWN, Row, Table
+from engagement.admin.dashboards.sums import COLUMNS, HELP, LEGEND, bar, cells, grouped, messages, tiles
+from engagement.admin.dashboards.tiles import split
+from engagement.admin.tables import Row, Table
 from engagement.figures import Counted, ReachRow, TallyRow, reaches, tallies
 from engagement.figures_deliveries import DeliveryRow, deliveries
 from engagement.leaving import Span
@@ -87,7 +87,7 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
             _mails(found.sent, form, is_whole="csv" in request.GET),
         ),
         {
-            "rates": _tiles(found.sent),
+            "rates": tiles(found.sent),
             "chosen": form.cleaned_data["automation"],
             "all_url": f"?{urlencode({k: v for k, v in form.own_parameters.items() if k != 'automation'})}",
         },
@@ -110,30 +110,6 @@ def _read(scope: Counted, names: dict[Key, str], pieces: Pieces) -> Mails:
         [row for row in events if (row.brand_id, row.mailing) in names],
         [row for row in days if (row.brand_id, row.mailing) in names],
     )
-
-
-def _tiles(sent: list[Sent]) -> list[Tile]:
-    known = mailings.rated(sent)
-    found = total(sent)
-    of = (
-        f" Of {known.mailing_count - known.unknown_count} of {known.mailing_count} mails."
-        if known.unknown_count
-        else ""
-    )
-    return [
-        single("Delivered", NOT_KNOWN if known.delivered is None else known.delivered, f"In this period.{of}"),
-        counts("Opened", Act.OPEN, found, "Messages, once each however often they were opened."),
-        rates("Open rate", Act.OPEN, known.reached, known.delivered, f"Messages opened, of those delivered.{of}"),
-        rates(
-            "Click-through rate",
-            Act.CLICK,
-            known.reached,
-            known.delivered,
-            f"Messages clicked, of those delivered.{of}",
-        ),
-        counts("Converted", Act.CONVERSION, found, "Messages with what the brand calls a success."),
-        counts("Left", Act.LEFT, found, "Messages that ended with an opt-out."),
-    ]
 
 
 def _automations(sent: list[Sent], form: AutomationForm, *, has_brands: bool) -> Table:
@@ -174,8 +150,8 @@ def _over_time(found: Mails, pieces: Pieces) -> Table:
         )
         if whole
         else (),
-        help=f"A message counts when it was first opened, clicked or left; a rate is of what was delivered in the same "
-        f"{pieces.unit}, so that it may be above 100% after a large one.",
+        help=f"A message counts in the {pieces.unit} in which it was first opened, clicked or left: with robots that "
+        f"may be an earlier one than by people. A rate is of what was delivered in the same {pieces.unit}.",
         empty="Nothing in this period.",
         is_wide=True,
     )
@@ -216,7 +192,7 @@ def _mails(sent: list[Sent], form: AutomationForm, *, is_whole: bool) -> Table:
         "Their mails",
         ("Mail", "Automation", *COLUMNS),
         tuple(
-            one.row((form.names[one.brand_id, one.slug] or NOT_KNOWN, *cells([one])), has_brands=len(form.brands) > 1)
+            one.row((form.names[one.brand_id, one.slug] or _NAMELESS, *cells([one])), has_brands=len(form.brands) > 1)
             for [one] in shown
         ),
         help=f"{HELP}{cut}",

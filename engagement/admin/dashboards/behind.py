@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -38,7 +37,7 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
     rows = scanned.between(form.counted.brands, form.start, form.end)
     found = scanned.by_domain(rows)
     tables: tuple[Table, ...] = (_domains(found, is_whole="csv" in request.GET), _newest(request, rows))
-    if settings.FAREWELL_LOOK_UP_MAIL_HOSTS:
+    if scanned.has_gateways():
         tables += (_gateways(found),)
     more = {"numbers": _numbers(found), "slug": form.brands[0].slug if len(form.brands) == 1 else "BRAND"}
     return Shown(tables, more, is_empty=not found)
@@ -49,7 +48,7 @@ def _numbers(found: list[Domain]) -> list[Tile]:
     newest = max((one.last_at for one in found), default=None)
     return [
         single("Behind a scanner", recipients, "Recipients at whose messages robots were seen in this period."),
-        single("Domains", len(found), "Mail domains of these recipients."),
+        single("Domains", sum(bool(one.name) for one in found), "Mail domains of these recipients."),
         single("Newest", day(newest) if newest else NOT_KNOWN, "When a robot was seen last at one of them."),
     ]
 
@@ -67,13 +66,22 @@ def _domains(found: list[Domain], *, is_whole: bool) -> Table:
     return Table(
         "domains",
         "By mail domain",
-        ("Domain", "Recipients", "Share of all", "Messages", "Robots’ events", "Last seen", "Gateway"),
+        (
+            "Domain",
+            "Recipients",
+            "Share of all",
+            "Messages",
+            "Robots’ events",
+            "Last seen",
+            *(("Gateway",) if scanned.has_gateways() else ()),
+        ),
         tuple(
             Row(
                 one.name or PHONES,
                 (
                     *(one.recipients, share(one.recipients, total), one.messages, one.events),
-                    *(day(one.last_at), one.gateway or NOT_KNOWN),
+                    day(one.last_at),
+                    *((one.gateway or NOT_KNOWN,) if scanned.has_gateways() else ()),
                 ),
                 across([("machine", one.recipients)], most),
                 one.recipients,
@@ -82,6 +90,7 @@ def _domains(found: list[Domain], *, is_whole: bool) -> Table:
         ),
         help=f"Messages and events are of all times.{cut}",
         empty="Robots were seen at nobody in this period.",
+        is_wide=True,
     )
 
 

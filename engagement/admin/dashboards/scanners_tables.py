@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from engagement.admin.chart import Piece, across
 from engagement.admin.tables import NOT_KNOWN, Row, Table, share
 from engagement.models import Learned
-from engagement.scanned import Domain
+from engagement.scanned import Domain, has_gateways
 from engagement.scanning import COARSE_SOON, DEEDS, NEVER_SAID, SOON, SURE_SIGNS, Scanner
 
 _WORDS = {
@@ -101,14 +101,21 @@ def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -
     return Table(
         "domains",
         "Domains of the recipients",
-        ("Domain", "Robots’ events", "Of all from there", *_COLUMNS, "Recipients", "Gateway"),
+        (
+            "Domain",
+            "Robots’ events",
+            "Of all from there",
+            *_COLUMNS,
+            "Recipients",
+            *(("Gateway",) if has_gateways() else ()),
+        ),
         tuple(
             Row(
                 one.name,
                 (
                     *(one.events, share(one.events, one.everybody), *_cells(one)),
                     known[one.name].recipients if one.name in known else 0,
-                    (known[one.name].gateway if one.name in known else "") or NOT_KNOWN,
+                    *_gateway(known.get(one.name)),
                 ),
                 _bar(one, most),
                 one.events,
@@ -121,6 +128,10 @@ def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -
         legend=_LEGEND,
         is_wide=True,
     )
+
+
+def _gateway(known: Domain | None) -> tuple[str, ...]:
+    return ((known and known.gateway) or NOT_KNOWN,) if has_gateways() else ()
 
 
 def sources(slug: str, title: str, column: str, found: Sequence[Scanner], count: int, total: int) -> Table:

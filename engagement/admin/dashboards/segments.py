@@ -14,7 +14,7 @@ from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN, Sent, names_of, rated
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import OF_CLICKS, Pieces, events_over_time, over_time
-from engagement.admin.dashboards.sums import COLUMNS, HELP, cells, messages
+from engagement.admin.dashboards.sums import COLUMNS, HELP, cells, messages, tiles
 from engagement.admin.dashboards.tiles import split
 from engagement.admin.tables import Row, Table, share
 from engagement.figures import Counted, ReachRow, reaches
@@ -48,15 +48,18 @@ class SegmentForm(DashboardForm):
 def build(request: HttpRequest, form: DashboardForm) -> Shown:
     assert isinstance(form, SegmentForm)
     chosen, found = form.cleaned_data["segment"], _read(form.segment_counted)
-    tables: tuple[Table, ...] = (
+    parameters = {name: value for name, value in form.own_parameters.items() if name != "segment"}
+    more = {"chosen": chosen, "all_url": f"?{urlencode(parameters)}"}
+    if chosen:
+        parts = found.get(chosen, [])
+        tables = _of_one(parts, form, is_whole="csv" in request.GET)
+        return Shown(tables, more | {"rates": tiles(parts)}, is_empty=not found)
+    tables = (
         _rates("open-rates", "Open rate", Act.OPEN, found),
         _rates("click-rates", "Click-through rate", Act.CLICK, found),
         _table(found, form),
     )
-    if chosen:
-        tables += _of_one(found.get(chosen, []), form, is_whole="csv" in request.GET)
-    parameters = {name: value for name, value in form.own_parameters.items() if name != "segment"}
-    return Shown(tables, {"chosen": chosen, "all_url": f"?{urlencode(parameters)}"}, is_empty=not found)
+    return Shown(tables, more, is_empty=not found)
 
 
 def _read(scope: Counted) -> Segments:

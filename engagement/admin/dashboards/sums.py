@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from engagement.admin.chart import Piece, across
 from engagement.admin.dashboards.comparison import LEGEND
 from engagement.admin.dashboards.mailings import Sent, rated
-from engagement.admin.dashboards.tiles import Reached
+from engagement.admin.dashboards.tiles import Reached, Tile, counts, rates, single
 from engagement.admin.tables import NOT_KNOWN, share
 from engagement.models import Act
 
@@ -20,7 +20,7 @@ COLUMNS = (
 HELP = (
     "Messages, each once. Rates are shares of what was delivered in the period, of the mailings of which that is known."
 )
-__all__ = ["COLUMNS", "HELP", "LEGEND", "bar", "cells", "grouped", "messages", "total"]
+__all__ = ["COLUMNS", "HELP", "LEGEND", "bar", "cells", "grouped", "messages", "tiles", "total"]
 
 
 def cells(found: Iterable[Sent]) -> tuple[int | str, ...]:
@@ -32,13 +32,13 @@ def cells(found: Iterable[Sent]) -> tuple[int | str, ...]:
     def both(act: Act) -> tuple[int | str, ...]:
         return messages(found, act), messages(found, act, is_raw=True)
 
-    def rates(act: Act) -> tuple[str, ...]:
+    def of_delivered(act: Act) -> tuple[str, ...]:
         return share(clean[act], known.delivered), share(raw[act], known.delivered)
 
     return (
         NOT_KNOWN if known.sent is None else known.sent,
         NOT_KNOWN if known.delivered is None else known.delivered,
-        *(*both(Act.OPEN), *rates(Act.OPEN), *both(Act.CLICK), *rates(Act.CLICK)),
+        *(*both(Act.OPEN), *of_delivered(Act.OPEN), *both(Act.CLICK), *of_delivered(Act.CLICK)),
         *(messages(found, Act.CONVERSION, is_raw=True), *both(Act.LEFT)),
     )
 
@@ -52,8 +52,8 @@ def total(found: Iterable[Sent]) -> Reached:
     """The messages of all of them."""
     sums: dict[str, Counter[str]] = {part: Counter() for part in ("raw", "cleaned", "chosen")}
     for one in found:
-        for part, counts in sums.items():
-            counts.update(getattr(one.reached, part))
+        for part, sum_of in sums.items():
+            sum_of.update(getattr(one.reached, part))
     return Reached(**sums)
 
 
@@ -74,3 +74,28 @@ def grouped[K: Hashable](found: Iterable[Sent], key: Callable[[Sent], K]) -> dic
 
 def _size(found: list[Sent]) -> int:
     return rated(found).delivered or messages(found, Act.OPEN, is_raw=True)
+
+
+def tiles(sent: Sequence[Sent]) -> list[Tile]:
+    """What matters most of them together."""
+    known = rated(sent)
+    found = total(sent)
+    of = (
+        f" Of {known.mailing_count - known.unknown_count} of {known.mailing_count} mails."
+        if known.unknown_count
+        else ""
+    )
+    return [
+        single("Delivered", NOT_KNOWN if known.delivered is None else known.delivered, f"In this period.{of}"),
+        counts("Opened", Act.OPEN, found, "Messages, once each however often they were opened."),
+        rates("Open rate", Act.OPEN, known.reached, known.delivered, f"Messages opened, of those delivered.{of}"),
+        rates(
+            "Click-through rate",
+            Act.CLICK,
+            known.reached,
+            known.delivered,
+            f"Messages clicked, of those delivered.{of}",
+        ),
+        counts("Converted", Act.CONVERSION, found, "Messages with what the brand calls a success."),
+        counts("Left", Act.LEFT, found, "Messages that ended with an opt-out."),
+    ]

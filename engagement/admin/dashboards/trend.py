@@ -20,7 +20,11 @@ from engagement.figures import ReachRow, reaches, tallies
 from engagement.models import Act, Dimension
 from engagement.prevented_over_time import Ended, ended
 
-_LEGEND = (("saved", "prevented"), ("machine", "ended with an opt-out"))
+_LEGEND = (
+    ("saved", "page views, prevented"),
+    ("back", "people put back by itself"),
+    ("machine", "page views that ended with an opt-out"),
+)
 
 
 class TrendForm(DashboardForm):
@@ -57,16 +61,25 @@ class Trend:
 
     @property
     def words(self) -> str:
-        return f"{self.prevented:,} prevented, {self.ended_views:,} ended with an opt-out"
+        return (
+            f"{self.prevented:,} prevented, {self.ended.put_back:,} put back by itself, "
+            f"{self.ended_views:,} ended with an opt-out"
+        )
+
+    @property
+    def column(self) -> tuple[tuple[str, int], ...]:
+        """From the bottom of a bar up."""
+        return ("saved", self.prevented), ("back", self.ended.put_back), ("machine", self.ended_views)
 
 
 def build(request: HttpRequest, form: DashboardForm) -> Shown:
     pieces = Pieces.of(form.counted)
     found, whole = _read(form, pieces)
+    url = _prevented_url(form) if request.user.has_perm("engagement.view_interaction") else ""
     return Shown(
         (_table(found, whole, pieces),),
-        {"numbers": _numbers(whole, form), "prevented_url": _prevented_url(form)},
-        is_empty=not (whole.views or whole.scripts or whole.ended.put_back or any(whole.reached.raw.values())),
+        {"numbers": _numbers(whole, form, url), "prevented_url": url},
+        is_empty=not (whole.views or whole.scripts or whole.ended.views or whole.ended.put_back),
     )
 
 
@@ -91,7 +104,7 @@ def _read(form: DashboardForm, pieces: Pieces) -> tuple[dict[datetime, Trend], T
     return found, Trend(views.total(), scripts.total(), end, everything)
 
 
-def _numbers(whole: Trend, form: DashboardForm) -> list[Tile]:
+def _numbers(whole: Trend, form: DashboardForm, prevented_url: str) -> list[Tile]:
     alone = whole.reached.by_robots_alone(Act.VISIT)
     back = whole.ended.put_back
     return [
@@ -99,7 +112,7 @@ def _numbers(whole: Trend, form: DashboardForm) -> list[Tile]:
             "Robot visits that unsubscribed nobody",
             whole.prevented,
             f"{share(whole.prevented, whole.views)} of {whole.views:,} page views of the unsubscribe link by robots.",
-            _prevented_url(form),
+            prevented_url,
             "What robots would have done",
         ),
         single("Robots that ran the page’s script", whole.scripts, "Calls of the script by robots."),
@@ -125,21 +138,19 @@ def _prevented_url(form: DashboardForm) -> str:
 
 
 def _table(found: dict[datetime, Trend], whole: Trend, pieces: Pieces) -> Table:
-    title = f"Page views by robots, each {pieces.unit}"
-    columns = [
-        Column(pieces.label(start), one.words, (("saved", one.prevented), ("machine", one.ended_views)))
-        for start, one in found.items()
-    ]
+    title = f"What came of robots at the unsubscribe page, each {pieces.unit}"
+    columns = [Column(pieces.label(start), one.words, one.column) for start, one in found.items()]
     return Table(
         "trend",
         title,
         (
             *(pieces.unit.capitalize(), "Page views by robots", "Ended with an opt-out", "Prevented", "Ran the script"),
-            *("Messages only robots opened the page of", "Put back by itself", "Left by people"),
+            *("Messages, robots alone", "Put back by itself", "Left by people"),
         ),
         tuple(Row(pieces.label(start), one.cells, file_label=pieces.file_label(start)) for start, one in found.items()),
         Row("All", whole.cells),
-        "“Put back by itself” are people, once in each row and once in all. “Left by people” are messages.",
+        "“Messages, robots alone” are those whose page only robots opened. “Put back by itself” are people whom a "
+        "robot had ended at first, once in each row and once in all. “Left by people” are messages.",
         "No robot opened an unsubscribe page in this period.",
         _LEGEND,
         draw_columns(
