@@ -9,10 +9,11 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from engagement.counting_position import NAME, lock
 from engagement.models import Position
 from preferences.feed import Cursor, FeedError
 
-COUNTING = "counting"  # up to which row all has been counted
+COUNTING = NAME  # up to which row all has been counted
 PRUNED_ROWS, PRUNED_REVISIONS = "pruned", "pruned:revisions"  # up to which row retention has dropped some
 _START = Cursor()
 _END = Cursor(0, 10**18 - 1)  # as many digits as a cursor may have
@@ -99,6 +100,7 @@ def forget_transactions() -> int:
     """Put rows and revisions in an order that needs no transaction numbers of another cluster; return how many rows.
     What is counted stays counted, and what is not is counted next. For after a restore; readers start over."""
     with transaction.atomic(), connection.cursor() as cursor:
+        lock()
         counted = position(COUNTING)
         cursor.execute(_FORGET_ROWS, {"xid": counted.xid, "id": counted.id})
         count: int = cursor.rowcount

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from engagement import keeping, keeping_people
+from engagement import keeping, keeping_people, tasks
 from engagement.feed_positions import COUNTING, PRUNED_REVISIONS, PRUNED_ROWS, position, raise_position
 from engagement.keeping import Step
 from engagement.models import Conversion, Interaction, Reach, Revision, Scanned, Tally, Touch
@@ -331,3 +331,17 @@ def test_the_command_says_what_it_had_to_leave() -> None:
     assert f"{TABLE}: 4 rows" in result.out
     assert "stays, it holds rows that have not been counted yet" in result.out
     assert "4 wait until they have been counted" not in result.out
+
+
+@pytest.mark.django_db
+def test_the_worker_keeps_each_night_and_says_what_it_had_to_leave(caplog: pytest.LogCaptureFixture) -> None:
+    make_march(make_brand())
+    old = make_interaction(occurred_at=MARCH, kind="open")
+    with caplog.at_level("WARNING", logger="engagement.tasks"):
+        tasks.keep.call()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{TABLE} is past its time and stays until tomorrow: it holds rows that have not been counted yet"
+    ]
+    count_all()
+    tasks.keep.call()
+    assert not Interaction.objects.filter(id=old.id).exists()
