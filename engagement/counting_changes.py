@@ -144,7 +144,7 @@ def look_up_by_index(*, is_on: bool = True) -> None:
     """For the rest of the transaction: a few thousand cells are looked up one by one among millions, where a plan that
     was made over a young table would read all of these."""
     with connection.cursor() as cursor:
-        for name in ("enable_hashjoin", "enable_mergejoin"):
+        for name in ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"):
             cursor.execute(f"SET LOCAL {name} = {'off' if is_on else 'on'}")
 
 

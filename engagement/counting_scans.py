@@ -7,44 +7,44 @@ from django.db import connection
 from engagement.counting_changes import STORED, Tables
 from engagement.counting_position import Place
 
-# Where an edge of the time is lost, it is looked for among the rows that are counted.
+# A recipient is of one brand. Where an edge of the time is lost, it is looked for among the rows that are counted.
 _MERGE = """
 MERGE INTO {scanned} AS stored
 USING (
-    SELECT found.*, COALESCE(touched.messages, 0) AS messages,
+    SELECT found.*,
            CASE WHEN is_lost THEN edge.first_at ELSE LEAST(known.first_at, gained_from) END AS first_at,
            CASE WHEN is_lost THEN edge.last_at ELSE GREATEST(known.last_at, gained_until) END AS last_at
     FROM (
         SELECT brand_id, recipient_id, max(domain) AS domain, sum(gained)::bigint AS events,
+               sum(messages)::bigint AS messages,
                min(occurred_at) FILTER (WHERE gained > 0) AS gained_from,
                max(occurred_at) FILTER (WHERE gained > 0) AS gained_until,
                min(occurred_at) FILTER (WHERE gained < 0) AS lost_from,
                max(occurred_at) FILTER (WHERE gained < 0) AS lost_until
         FROM (
-            SELECT id, brand_id, recipient_id, domain, occurred_at, sum(sign) AS gained
+            SELECT id, brand_id, recipient_id, domain, occurred_at, sum(sign) AS gained, 0 AS messages
             FROM counting_change WHERE is_machine
             GROUP BY 1, 2, 3, 4, 5
             HAVING sum(sign) <> 0
+            UNION ALL
+            SELECT NULL, brand_id, recipient_id, '', NULL, 0,
+                   (first_at IS NOT NULL)::int - (old_first_at IS NOT NULL)::int
+            FROM counting_touched WHERE act = 'scan'
         ) AS turned
         GROUP BY 1, 2
     ) AS found
-    LEFT JOIN (
-        SELECT recipient_id, sum((first_at IS NOT NULL)::int - (old_first_at IS NOT NULL)::int)::bigint AS messages
-        FROM counting_touched WHERE act = 'scan'
-        GROUP BY 1
-    ) AS touched USING (recipient_id)
-    LEFT JOIN {scanned} AS known ON known.brand_id = found.brand_id AND known.recipient_id = found.recipient_id
+    LEFT JOIN {scanned} AS known ON known.recipient_id = found.recipient_id
     CROSS JOIN LATERAL (
         SELECT COALESCE(lost_from <= known.first_at OR lost_until >= known.last_at, false)
     ) AS compared(is_lost)
     LEFT JOIN LATERAL (
         SELECT min(occurred_at) AS first_at, max(occurred_at) AS last_at
         FROM engagement_interaction AS i
-        WHERE i.recipient_id = found.recipient_id AND i.verdict = 'machine'
+        WHERE is_lost AND i.recipient_id = found.recipient_id AND i.verdict = 'machine'
           AND i.kind NOT IN ('one_click', 'conversion') AND (i.xid, i.id) <= (%(xid)s, %(id)s)
-    ) AS edge ON is_lost
+    ) AS edge ON true
 ) AS added
-ON stored.brand_id = added.brand_id AND stored.recipient_id = added.recipient_id
+ON stored.recipient_id = added.recipient_id
 WHEN MATCHED AND stored.events + added.events <= 0 THEN DELETE
 WHEN MATCHED THEN UPDATE SET events = stored.events + added.events, messages = stored.messages + added.messages,
     first_at = added.first_at, last_at = added.last_at

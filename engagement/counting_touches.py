@@ -77,7 +77,7 @@ CROSS JOIN LATERAL (SELECT is_lost OR act = 'scan' AND COALESCE(gained_at <= sto
 LEFT JOIN LATERAL (
     SELECT i.occurred_at, i.topic, i.segment
     FROM engagement_interaction AS i
-    WHERE i.recipient_id = found.recipient_id AND i.mailing = found.mailing
+    WHERE is_sought AND i.recipient_id = found.recipient_id AND i.mailing = found.mailing
       AND i.occurred_at >= LEAST(stood_at, gained_at)
       AND i.occurred_at <= CASE WHEN is_lost THEN 'infinity' ELSE LEAST(stood_at, gained_at) END
       AND (i.xid, i.id) <= (%(xid)s, %(id)s)
@@ -90,7 +90,7 @@ LEFT JOIN LATERAL (
       AND (act = 'scan' OR i.verdict IN ('human', 'unsure') OR i.kind IN ('one_click', 'conversion'))
     ORDER BY i.occurred_at, i.topic COLLATE "C", i.segment COLLATE "C"
     LIMIT 1
-) AS seen ON is_sought
+) AS seen ON true
 WHERE touch.first_at IS NOT NULL OR act = 'scan'
 """  # noqa: S608
 _STORE = """
@@ -111,24 +111,34 @@ WHERE gone.first_at IS NULL AND touch.recipient_id = gone.recipient_id AND touch
 _REACH = """
 MERGE INTO {reach} AS cell
 USING (
-    SELECT brand_id, dimension, level, date_trunc(level, at, %(zone)s) AS start, cell.mailing, value, channel, act,
-           is_cleaned, sum(sign)::bigint AS messages
-    FROM counting_touched AS touched
-    CROSS JOIN LATERAL (VALUES
-        (-1, false, old_first_at, old_topic, old_segment), (-1, true, old_cleaned_at, old_topic, old_segment),
-        (1, false, first_at, topic, segment), (1, true, cleaned_at, topic, segment)
-    ) AS move(sign, is_cleaned, at, topic_then, segment_then)
-    CROSS JOIN LATERAL (VALUES
-        (CASE WHEN link = 0 THEN 'brand' END, '', ''),
-        (CASE WHEN link = 0 THEN 'mailing' END, touched.mailing, ''),
-        (CASE WHEN link = 0 AND segment_then <> '' THEN 'segment' END, touched.mailing, segment_then),
-        (CASE WHEN link = 0 AND topic_then <> '' THEN 'topic' END, '', topic_then),
-        (CASE WHEN link <> 0 THEN 'link' END, touched.mailing, link::text)
-    ) AS cell(dimension, mailing, value)
+    SELECT brand_id, dimension, level, date_trunc(level, hour, %(zone)s) AS start, mailing, value, channel, act,
+           is_cleaned, sum(messages)::bigint AS messages
+    FROM (
+        SELECT brand_id, dimension, hour, cell.mailing, value, channel, act, is_cleaned, sum(sign) AS messages
+        FROM (
+            SELECT brand_id, channel, act, link, mailing, move.topic, move.segment, is_cleaned, sign,
+                   date_trunc('hour', at, %(zone)s) AS hour
+            FROM counting_touched AS touched CROSS JOIN LATERAL (VALUES
+                (-1, false, old_first_at, old_topic, old_segment), (-1, true, old_cleaned_at, old_topic, old_segment),
+                (1, false, first_at, touched.topic, touched.segment),
+                (1, true, cleaned_at, touched.topic, touched.segment)
+            ) AS move(sign, is_cleaned, at, topic, segment)
+            WHERE at IS NOT NULL
+        ) AS moved
+        CROSS JOIN LATERAL (VALUES
+            (CASE WHEN link = 0 THEN 'brand' END, '', ''),
+            (CASE WHEN link = 0 THEN 'mailing' ELSE 'link' END, moved.mailing,
+             CASE WHEN link = 0 THEN '' ELSE link::text END),
+            (CASE WHEN link = 0 AND segment <> '' THEN 'segment' END, moved.mailing, segment),
+            (CASE WHEN link = 0 AND topic <> '' THEN 'topic' END, '', topic)
+        ) AS cell(dimension, mailing, value)
+        WHERE dimension IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        HAVING sum(sign) <> 0
+    ) AS fine
     CROSS JOIN (VALUES ('hour'), ('day'), ('month')) AS levels(level)
-    WHERE at IS NOT NULL AND dimension IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-    HAVING sum(sign) <> 0
+    HAVING sum(messages) <> 0
     ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 ) AS added
 ON cell.brand_id = added.brand_id AND cell.dimension = added.dimension AND cell.level = added.level

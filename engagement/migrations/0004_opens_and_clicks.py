@@ -258,7 +258,7 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "brand_id", "recipient_id", blank=True, editable=False, primary_key=True, serialize=False
+                        "recipient_id", "brand_id", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("brand_id", models.BigIntegerField()),

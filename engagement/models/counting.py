@@ -137,7 +137,7 @@ class Touch(models.Model):
 class Scanned(models.Model):
     """A recipient whose mails robots open: who to expect a scanner at. Cleaned up by age, and with the recipient."""
 
-    pk = models.CompositePrimaryKey("brand_id", "recipient_id")
+    pk = models.CompositePrimaryKey("recipient_id", "brand_id")
     brand_id = models.BigIntegerField()
     recipient_id = models.UUIDField()
     domain = models.CharField(max_length=253)
