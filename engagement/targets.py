@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 _LONGEST = 2_000
+_TOKEN = re.compile(r"/[A-Za-z0-9_-]{80,}")  # a sealed link's token, of ours or another's, stands for one person
 
 
 @lru_cache(16_384)
 def stored_url(target: str) -> str:
-    """Return the target without user, query and fragment: these may name the person whom the link was minted for."""
+    """Return the target without user, query, fragment and tokens: these may name the person whom the link was minted
+    for."""
     parts = urlsplit(target)
     host = parts.netloc.rpartition("@")[2].lower()
-    return urlunsplit((parts.scheme.lower(), host, parts.path or "/", "", ""))[:_LONGEST]
+    path = _TOKEN.sub("/*", parts.path) or "/"
+    return urlunsplit((parts.scheme.lower(), host, path, "", ""))[:_LONGEST]
 
 
 @lru_cache(16_384)
