@@ -64,6 +64,8 @@ TrackedLink.objects.create(brand=brand, mailing="2026-11", number=5, url="https:
 Conversion.objects.create(brand=brand, recipient_id=bob.id, mailing="2026-11", name="order", key=b"1", value=9,
                           currency="EUR", occurred_at=now)
 Delivery.objects.create(mailing=mailing, segment="loyal", sent_on=now.date(), sent_count=10, delivered_count=9)
+welcome = Mailing.objects.create(brand=brand, slug="welcome-1", kind="automation", automation="welcome")
+Delivery.objects.create(mailing=welcome, segment="loyal", sent_on=now.date(), sent_count=5, delivered_count=5)
 count_all()
 learned = Learned.objects.create(kind="agent", value="AcmeLinkChecker/1.0", evidence={{"count": 12}})
 MailHost.objects.create(domain="example.org", gateway="Acme", hosts=["mx.example.org"], looked_up_at=now)
@@ -100,6 +102,14 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "leaving by months": ("engagement_leaving", "", "?period=365"),
     "leaving nothing": ("engagement_leaving", "", "?since=2020-01-01&until=2020-01-02"),
     "leaving wrongly asked": ("engagement_leaving", "", "?since=2020-01-02&until=2020-01-01"),
+    "automations": ("engagement_automations", "", ""),
+    "an automation": ("engagement_automations", "", "?automation=welcome"),
+    "segments": ("engagement_segments", "", ""),
+    "a segment": ("engagement_segments", "", "?segment=loyal"),
+    "who scans us": ("engagement_scanners", "", ""),
+    "who scanned us nothing": ("engagement_scanners", "", "?since=2020-01-01&until=2020-01-02"),
+    "behind a scanner": ("engagement_behind_scanner", "", ""),
+    "prevented over time": ("engagement_prevented_trend", "", ""),
     "overview": ("engagement_overview", "", ""),
     "overview by months": ("engagement_overview", "", "?period=365&brand={brand}&sort=clicked"),
     "overview of the future": ("engagement_overview", "", "?since=2099-01-01&until=2099-01-02"),

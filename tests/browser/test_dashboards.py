@@ -67,7 +67,11 @@ def log_in(page: Page, server: Farewell) -> None:
 
 
 @pytest.fixture(
-    params=["overview/?period=90", "overview/?period=365&sort=open_rate", "comparison/?period=365", "mailing", ""]
+    params=[
+        *("overview/?period=90", "overview/?period=365&sort=open_rate", "comparison/?period=365", "mailing", ""),
+        *("automations/?period=365", "automations/?period=90&automation=welcome", "segments/?period=365"),
+        *("segments/?period=90&segment=loyal", "scanners/?period=365", "behind-scanner/?period=365", "prevented/"),
+    ]
 )
 def path(request: pytest.FixtureRequest, mailing: str) -> str:
     return mailing if request.param == "mailing" else str(request.param)
