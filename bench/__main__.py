@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.load import NO_WRK, WRK, BenchError
 from bench.report import Line, say, table
 
-PARTS = ("landing", "commits", "counting", "detection", "memory", "minting", "recorder", "tracked")
+PARTS = ("landing", "commits", "recounting", "counting", "detection", "memory", "minting", "recorder", "tracked")
 
 
 def main() -> int:
@@ -28,11 +28,12 @@ def main() -> int:
 
     say("preparing the database")
     stage = set_stage(options.threads, is_quick=options.quick)
-    from bench import commits, counting, detecting, landing, memory, minting, recording, tracked
+    from bench import commits, counting, detecting, landing, memory, minting, recording, recounting, tracked
 
     modules = {
         "landing": landing,
         "commits": commits,
+        "recounting": recounting,
         "counting": counting,
         "detection": detecting,
         "memory": memory,

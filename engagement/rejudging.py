@@ -166,9 +166,10 @@ def _work(run: Rejudgement, doing: str, done: str, progress: Callable[[int], obj
         if is_written:
             revising.clear(run)
         for rows in _batches(run):
-            judged = [judge(row, is_backward=run.is_backward) for row in rows]
+            judged = [judge(row, is_backward=run.is_backward) for row in rows if _is_known(row)]
             if is_written:
                 staged += _write(run, judged)
+            run.seen_count += len(rows)
             _count(run, judged, tally)
             progress(len(rows))
         _finish(run, done, staged if is_written else None)
@@ -189,7 +190,6 @@ def _finish(run: Rejudgement, done: str, staged_count: int | None) -> None:
 
 
 def _count(run: Rejudgement, judged: list[Judged], tally: Tally | None) -> None:
-    run.seen_count += len(judged)
     if tally is not None:
         for one in judged:
             tally.add(one)
@@ -197,6 +197,11 @@ def _count(run: Rejudgement, judged: list[Judged], tally: Tally | None) -> None:
         run.verdicts = {was: dict(counts) for was, counts in tally.verdicts.items()}
         run.policies = {name: dict(counts) for name, counts in tally.policies.items()}
     run.save()
+
+
+def _is_known(row: Interaction) -> bool:
+    """Whether what it was judged by is still there: a pseudonym's facts are not, and its verdict stands."""
+    return not (isinstance(row.facts, dict) and row.facts.get("pseudonymised"))
 
 
 def _rows(run: Rejudgement) -> Any:

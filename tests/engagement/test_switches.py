@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from engagement import rejudging, revising, switches, tasks
+from engagement.checks import check_pseudonyms
 from engagement.counting import count_all
 from engagement.figures import Counted, Which, tallies
 from engagement.learning import learned
@@ -234,6 +235,23 @@ def test_conversions_are_never_judged(brand: Brand) -> None:
     count_all()
     turned(brand)
     assert Interaction.objects.get().verdict == "human"
+
+
+def test_what_nobody_can_judge_any_more_keeps_its_verdict(brand: Brand) -> None:
+    make_click(brand, agent="curl/8", facts={"request": {}, "pseudonymised": True})
+    count_all()
+    switch = turned(brand)
+    assert Interaction.objects.get().verdict == "unsure"
+    assert switch.rejudgement
+    assert switch.rejudgement.seen_count == 1
+
+
+def test_pseudonyms_sooner_than_a_recount_reaches_are_warned_of(settings: Any) -> None:
+    assert check_pseudonyms() == []
+    settings.FAREWELL_PSEUDONYMISE_DAYS = 10
+    assert [found.id for found in check_pseudonyms()] == ["farewell.W005"]
+    settings.FAREWELL_PSEUDONYMISE_DAYS = 0  # never
+    assert check_pseudonyms() == []
 
 
 def test_the_admin_turns_it_and_the_worker_is_given_the_run(
