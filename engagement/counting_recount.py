@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Max, Min
+from django.utils import timezone
 
 from engagement.counting_changes import STORED, Tables, gather_stored, look_up_by_index
 from engagement.counting_position import Place, lock, place
@@ -22,6 +23,7 @@ from engagement.counting_scans import note_scans
 from engagement.counting_tallies import add_events
 from engagement.counting_touches import touch_new
 from engagement.figures_periods import begin, following
+from engagement.keeping_people import nobody_since
 from engagement.models import Dimension, Interaction, Level, Tally
 from engagement.partitions import PARTS
 from preferences.models import PreferenceChange, Source
@@ -64,14 +66,21 @@ class Comparison:
         return not self.missing_count and (not self.excess_count or bool(self.erasure_count))
 
 
-def covered_since() -> datetime | None:
-    """Return the first month from which on all that was counted is still stored; None where that is everything."""
+def covered_since(now: datetime | None = None) -> datetime | None:
+    """Return the first month from which on all that was counted is still stored, and tells of whom; None where that is
+    everything."""
     oldest = Tally.objects.filter(dimension=Dimension.BRAND, level=Level.MONTH).aggregate(start=Min("start"))["start"]
-    complete = _first_complete_month()
-    if oldest is None or complete is None or oldest >= begin(complete, Level.MONTH):
+    if oldest is None:
         return None
-    month = begin(complete, Level.MONTH)
-    return month if month == complete else following(month, Level.MONTH)
+    complete, known = _first_complete_month(), nobody_since(now or timezone.now())
+    starts = [complete] if complete and oldest < begin(complete, Level.MONTH) else []
+    starts += [known] if known and oldest < known else []
+    return max((_month_after(start) for start in starts), default=None)
+
+
+def _month_after(moment: datetime) -> datetime:
+    month = begin(moment, Level.MONTH)
+    return month if month == moment else following(month, Level.MONTH)
 
 
 def _first_complete_month() -> datetime | None:

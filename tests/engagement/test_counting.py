@@ -4,70 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engagement import counting_position
-from engagement.counting import Change, CountingError, count_all, count_next, recount
-from engagement.counting_recount import compare, covered_since, rebuild
+from engagement.counting import CountingError, count_all, count_next
 from engagement.figures import Counted, Which, counted_until, reaches, tallies
-from engagement.forgetting import forget, forget_counts
 from engagement.models import Dimension, Interaction, Position, Revision, Tally, Touch
-from engagement.records import record_of
-from tests.commands import run
+from tests.engagement.counted import LATER, counted_rows, erase, make_row, revise, same
 from tests.engagement.counts import Counts, recounted, stored_counts
-from tests.engagement.makers import NOON, make_interaction
-from tests.makers import make_brand, make_recipient
+from tests.engagement.makers import NOON
+from tests.makers import make_brand
 
 pytestmark = pytest.mark.django_db
 
-LATER = NOON + timedelta(days=100)
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 DAY = Counted(NOON - timedelta(hours=12), NOON + timedelta(hours=12))
-_xids = count(1)
-
-
-def make_row(**fields: Any) -> Interaction:
-    """A row that an earlier transaction has written: in a test's own nothing is complete yet."""
-    fields = {"xid": next(_xids), "network": None, "domain": "example.org"} | fields
-    kind, verdict = fields.get("kind", "visit"), fields.get("verdict", "unsure")
-    return make_interaction(**{"record": record_of(kind, verdict, ())} | fields)
-
-
-def revise(rows: list[Interaction], verdict: str) -> None:
-    """As a rejudgement does it."""
-    with transaction.atomic():
-        counting_position.lock()
-        changes = []
-        for row in rows:
-            record = record_of(row.kind, verdict, ())
-            changes.append(Change(row.id, row.kind, row.occurred_at, row.record, row.verdict, record, verdict))
-            Interaction.objects.filter(pk=row.id).update(verdict=verdict, record=record)
-        recount(changes)
-
-
-def erase(person: UUID) -> None:
-    Interaction.objects.filter(recipient_id=person).delete()
-    forget_counts(person)
-
-
-def counted_rows() -> list[Interaction]:
-    place = counting_position.place()
-    return [row for row in Interaction.objects.all() if (row.xid, row.id) <= (place.xid, place.id)]
-
-
-def same(found: Counts, wanted: Counts) -> None:
-    assert found.tally == wanted.tally
-    assert found.reach == wanted.reach
-    assert found.touches == wanted.touches
-    assert found.scanned == wanted.scanned
 
 
 def messages(act: str, which: Which) -> int:
@@ -265,87 +223,3 @@ def test_a_person_is_forgotten_and_the_counts_stay() -> None:
     assert stored_counts().touches == stored_counts().scanned == {}
     assert tallies(DAY, Dimension.BRAND)[0].events == 1
     assert messages("script", Which.RAW) == 1
-
-
-def damage(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-
-
-@pytest.fixture
-def crowd() -> None:
-    brand = make_brand()
-    for number in range(60):
-        make_row(
-            brand=brand,
-            kind=KINDS[number % len(KINDS)],
-            verdict=("human", "machine", "unsure", "prefetched")[number % 4],
-            recipient_id=UUID(int=number % 7),
-            occurred_at=NOON + timedelta(hours=17 * number),
-            mailing=("a", "b")[number % 2],
-            link=number % 3,
-        )
-    count_all(LATER)
-
-
-@pytest.mark.usefixtures("crowd")
-def test_a_recount_finds_the_figures_exact() -> None:
-    for since in (None, NOON + timedelta(days=31)):
-        found = compare(since)
-        assert (found.missing_count, found.excess_count, found.is_exact) == (0, 0, True)
-        assert found.row_count
-
-
-@pytest.mark.usefixtures("crowd")
-@pytest.mark.parametrize("table", ["tally", "reach", "touch", "scanned"])
-def test_a_recount_finds_what_is_missing_and_a_rebuild_mends_it(table: str) -> None:
-    before = stored_counts()
-    damage(f"DELETE FROM engagement_{table} WHERE ctid IN (SELECT ctid FROM engagement_{table} LIMIT 2)")
-    found = compare(None)
-    assert (found.missing_count, found.is_exact) == (2, False)
-    assert found.examples[0].table == table
-    rebuild(None)
-    same(stored_counts(), before)
-
-
-@pytest.mark.usefixtures("crowd")
-def test_a_rebuild_since_a_month_leaves_what_was_before() -> None:
-    before, since = stored_counts(), NOON + timedelta(days=31)
-    damage("UPDATE engagement_tally SET events = events + 1 WHERE start >= '2026-12-01'")
-    damage("DELETE FROM engagement_reach WHERE start >= '2026-12-01'")
-    Interaction.objects.filter(occurred_at__lt="2026-12-01T00:00Z").delete()  # as retention does
-    rebuild(since)
-    same(stored_counts(), before)
-
-
-@pytest.mark.usefixtures("crowd")
-def test_what_is_more_than_stored_is_right_only_after_an_erasure() -> None:
-    erase(UUID(int=3))
-    assert not compare(None).is_exact
-    forget(make_recipient(make_brand(slug="other")))
-    found = compare(None)
-    assert found.excess_count
-    assert (found.missing_count, found.erasure_count, found.is_exact) == (0, 1, True)
-
-
-@pytest.mark.usefixtures("crowd")
-def test_only_whole_months_can_be_counted_again() -> None:
-    assert covered_since() is None
-    damage("DROP TABLE engagement_interaction_2026_11_opens")
-    assert covered_since() == datetime(2026, 12, 1, tzinfo=UTC)
-
-
-@pytest.mark.usefixtures("crowd")
-def test_the_command_counts_checks_and_mends() -> None:
-    make_row(brand=make_brand(slug="other"))
-    assert "The figures are exact." in run("count_interactions", "--check").out
-    assert run("count_interactions").out == "1 interaction counted.\n"
-    damage("UPDATE engagement_tally SET events = events - 1 WHERE dimension = 'brand' AND level = 'month'")
-    refused = run("count_interactions", "--check")
-    assert refused.status == 1
-    assert "figures are too low or wrong" in refused.out
-    assert (
-        run("count_interactions", "--rebuild", "--since", "2026-11-20").out
-        == "61 interactions counted anew from 2026-11-01 on.\n"
-    )
-    assert run("count_interactions", "--check").status == 0
