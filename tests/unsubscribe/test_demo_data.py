@@ -40,6 +40,7 @@ def test_it_has_people_and_robots_prefetches_bursts_and_farewells() -> None:
     records = set(Interaction.objects.values_list("record", flat=True))
     assert {"open", "click", "click_machine_agent", "hidden_link"} <= records
     assert Interaction.objects.filter(verdict="machine", send_age__lt=60).exists()
+    assert Interaction.objects.filter(verdict="machine", send_age__gt=3_600).exists()
     assert Interaction.objects.filter(channel="sms", kind=Kind.CLICK).exists()
     assert PreferenceChange.objects.filter(source__in=[Source.ARRIVAL, Source.ONE_CLICK]).exists()
     assert Conversion.objects.count() == kinds[Kind.CONVERSION]
@@ -53,6 +54,7 @@ def test_every_mailing_knows_how_many_it_was_sent_to() -> None:
         assert mailing.delivered_count == sum(row.delivered_count or 0 for row in rows)
         assert mailing.topics.count() == 1
     assert set(Mailing.objects.values_list("kind", flat=True)) == {"campaign", "automation"}
+    assert set(Mailing.objects.values_list("automation", flat=True)) == {"", "welcome", "birthday"}
 
 
 def test_ledger_and_state_agree_about_who_left() -> None:

@@ -24,7 +24,7 @@ _HAND = PageFacts(
     visible=True, focused=True, styled=True, elapsed=900, presence=Presence(spots=12, span=640, scrolls=2)
 )
 _NOBODY: Headers = ("POST", *[None] * 12)  # a server's request
-_LEAVES, _SLIPS, _PREVIEWED = 0.004, 0.02, 0.15
+_LEAVES, _SLIPS, _PREVIEWED, _LATE = 0.004, 0.02, 0.15, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Message:
         address = address_in(scanner.network, chance.randrange(12))
         agent = chance.choice(scanner.headers)
         at = self.sent_at + chance.uniform(*scanner.seconds)
+        if chance.random() < _LATE:  # a queue, a forwarded mail, a mailbox that is searched through once more
+            at = self.sent_at + chance.lognormvariate(9.0, 1.4)
         if scanner.opens:
             yield self._event(Kind.OPEN, agent, address, at)
         for number in range(len(self.sending.links)):

@@ -1,4 +1,4 @@
-"""What is sent in the year: letters each week, offers, an automation, text messages; more before Christmas."""
+"""What is sent in the year: letters each week, offers, two automations, text messages; more before Christmas."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ def _of_day(day: datetime, offset: int) -> Iterator[Sending]:
             _LINKS["welcome"],
             automation="welcome",
         )
+    links = _LINKS["offers"]
+    yield Sending("birthday", "Happy birthday", "offers", _at(day, 9, 30), 0.0027, 1.7, links, automation="birthday")
     if day.day == 12:
         slug = f"sms-{day:%Y-%m}"
         links = _LINKS["offers"][:1]
