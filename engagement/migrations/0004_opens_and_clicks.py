@@ -207,6 +207,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "switch",
+                "verbose_name_plural": "robots in the figures",
                 "ordering": ["-decided_at", "-id"],
             },
         ),

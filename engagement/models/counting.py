@@ -190,6 +190,7 @@ class CountingSwitch(models.Model):
     rejudgement = models.OneToOneField("engagement.Rejudgement", models.SET_NULL, null=True, related_name="switch")
 
     class Meta:
+        verbose_name, verbose_name_plural = "switch", "robots in the figures"
         ordering = ["-decided_at", "-id"]
 
     def __str__(self) -> str:
