@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import hypothesis
 import pytest
+from django.apps import apps
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 from whitenoise import WhiteNoise
@@ -29,8 +32,17 @@ LONGEST = (
     "browser/test_preference_centre.py",
     "browser/test_asking.py",
     "test_admin_scope.py",
+    "unsubscribe/test_safe_methods.py",
+    "unsubscribe/test_forged_links.py",
+    "unsubscribe/test_settling_opt_ins.py",
+    "preferences/test_replay.py",
+    "test_postgres.py",
     "test_crash.py",
 )
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("farewell", deadline=None)
+hypothesis.settings.load_profile("farewell")
 
 
 @pytest.hookimpl(trylast=True)
@@ -87,6 +99,17 @@ def fresh_process(settings: object, tmp_path_factory: pytest.TempPathFactory) ->
     recorder._batch = None
     recorder._written.clear()
     directory.forget()
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """After a test that commits, Django empties the tables that it manages; these are the others."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        tables = {model._meta.db_table for model in apps.get_models() if not model._meta.managed}
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {', '.join(map(connection.ops.quote_name, tables))}")
 
 
 @pytest.fixture
