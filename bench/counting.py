@@ -26,7 +26,7 @@ INSERT INTO engagement_interaction (
     is_hard, signals, rules, visit, visitor, network, agent, send_age, facts, record, segment, link)
 SELECT sent_at + send_age * interval '1 second', %(brand)s, md5('p' || person || ' ' || mail)::uuid,
        CASE WHEN person %% 2 = 0 THEN ('{gmail.com,outlook.com,yahoo.com,icloud.com}'::text[])[1 + person / 2 %% 4]
-            ELSE 'company-' || (power(person / 2 %% 9973, 1.5) / 100)::int || '.example' END,
+            ELSE 'company-' || (power(person / 2 %% 9973 / 9973.0, 5) * 9973)::int || '.example' END,
        CASE WHEN mail %% 20 = 0 THEN 'sms' ELSE 'email' END, ('{news,offers,events}'::text[])[1 + mail %% 3],
        'mailing-' || mail, CASE kind WHEN 'open' THEN 'open' WHEN 'click' THEN 'click' ELSE 'unsubscribe' END, kind,
        CASE WHEN kind = 'arrive' AND chance > 0.5 THEN 'done' ELSE 'page' END, verdict, 0, false, %(signals)s::jsonb, 3,
