@@ -88,7 +88,7 @@ def _domains(found: list[Domain], *, is_whole: bool) -> Table:
             )
             for one in shown
         ),
-        help=f"Messages and events are of all times.{cut}",
+        help=f"Messages and events are of all times. On phones it is programs that show what a link leads to.{cut}",
         empty="Robots were seen at nobody in this period.",
         is_wide=True,
     )

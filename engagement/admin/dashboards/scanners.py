@@ -23,13 +23,13 @@ from preferences.site import is_superuser
 
 
 def build(request: HttpRequest, form: DashboardForm) -> Shown:
-    scope, limit = form.counted, None if "csv" in request.GET else MOST_SHOWN
+    scope, saved = form.counted, request.GET.get("csv")
     everything = replace(_everything(scope), soon=_soon(scope))
-    by_domain, domain_count = heaviest(scope, Dimension.DOMAIN, limit)
-    by_network, network_count = heaviest(scope, Dimension.NETWORK, limit)
-    by_agent, agent_count = heaviest(scope, Dimension.AGENT, limit)
+    by_domain, domain_count = heaviest(scope, Dimension.DOMAIN, _limit("domains", saved))
+    by_network, network_count = heaviest(scope, Dimension.NETWORK, _limit("networks", saved))
+    by_agent, agent_count = heaviest(scope, Dimension.AGENT, _limit("programs", saved))
     rows = scanned.between(scope.brands, form.start, form.end)
-    known = {one.name: one for one in scanned.by_domain(rows, [one.name for one in by_domain])}
+    known = {one.name: one for one in scanned.by_domain(rows, {one.name for one in by_domain})}
     tables: tuple[Table, ...] = (
         soon(everything),
         deeds(everything),
@@ -38,12 +38,17 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
         sources("programs", "Programs", "Program", by_agent, agent_count, everything.events),
     )
     if is_superuser(request):
-        tables += (_learned(scope, limit),)
+        tables += (_learned(scope, _limit("learned", saved)),)
     return Shown(
         tables,
         {"numbers": _numbers(request, form, everything, rows.count(), domain_count)},
         is_empty=not everything.events,
     )
+
+
+def _limit(slug: str, saved: str | None) -> int | None:
+    """How many a table shows; its file has all."""
+    return None if slug == saved else MOST_SHOWN
 
 
 def _everything(scope: Counted) -> Scanner:
