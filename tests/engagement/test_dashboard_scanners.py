@@ -407,7 +407,7 @@ def test_a_long_list_is_asked_in_a_few_queries() -> None:
     with CaptureQueriesContext(connection) as queries:
         result = ask("--only", stdin="".join(f"reader{number}@example.org\n" for number in range(20_000)))
     assert result.out == "reader9999@example.org\n"
-    assert len(queries) <= 5
+    assert sum("engagement_scanned" in query["sql"] for query in queries) == 3
 
 
 def test_days_that_make_no_sense_are_refused() -> None:
