@@ -28,8 +28,13 @@ WHERE act = ANY(%(tracked)s) AND first_at < %(nobody)s OR act <> ALL(%(tracked)s
 """
 _SCANNED = "FROM engagement_scanned WHERE last_at < %(nobody)s"
 _CONVERSIONS = "FROM engagement_conversion WHERE occurred_at < %(clicks)s"
+# A cell goes when all of its time is past: a month that begins before the border may end after it. Months begin by the
+# server's clock and not by the database's, hence a few days more.
 _COUNTS = """
-FROM {table} WHERE brand_id = ANY(%(brands)s) AND dimension = ANY(%(dimensions)s) AND start < %(nobody)s
+FROM {table}
+WHERE brand_id = ANY(%(brands)s) AND dimension = ANY(%(dimensions)s)
+  AND start <= %(nobody)s::timestamptz - CASE level WHEN 'month' THEN interval '1 month 4 days' WHEN 'day' THEN interval '1 day'
+                           ELSE interval '1 hour' END
 """
 _STATEMENTS = {
     "engagement_touch": _TOUCHES,

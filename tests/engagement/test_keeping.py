@@ -279,6 +279,16 @@ def test_counts_that_may_be_of_one_person_go_and_all_others_stay() -> None:
 
 
 @pytest.mark.django_db
+def test_a_months_counts_go_when_all_of_the_month_is_past() -> None:
+    fields = {"brand_id": make_brand().pk, "mailing": "", "channel": "email", "dimension": "domain", "level": "month"}
+    for days in (185, 205, 216):
+        cell = {**fields, "value": str(days), "start": ago(days)}
+        Tally.objects.create(record="open", verdict="human", age=-1, events=1, **cell)
+    assert delete_past() == {"engagement_tally": 1}
+    assert set(Tally.objects.values_list("value", flat=True)) == {"185", "205"}
+
+
+@pytest.mark.django_db
 def test_conversions_and_revisions_go_with_what_they_are_about() -> None:
     brand = make_brand()
     for days in (364, 366):
