@@ -150,7 +150,7 @@ def test_opens_of_another_brands_mailing_of_the_same_name_are_not_counted(admin_
     context = shown(admin_client, PAGE)
     assert tile(context, "Opened")["with robots"] == f"{messages(rows, 'open')}"
     assert table(context, "opens").total.cells[-1] == by_verdict(rows, "open").total()  # type: ignore[union-attr]
-    assert [row.note for row in table(context, "automations").rows] == ["Demo Letters"] * 2
+    assert list(cells(context, "automations")) == ["welcome (Demo Letters)", "birthday (Demo Letters)"]
 
 
 def test_a_mail_whose_deliveries_are_not_known_is_left_out_of_the_rates(admin_client: Client) -> None:

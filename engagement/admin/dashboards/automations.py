@@ -121,12 +121,11 @@ def _automations(sent: list[Sent], form: AutomationForm, *, has_brands: bool) ->
         ("Automation", "Mails", *COLUMNS),
         tuple(
             Row(
-                name or _NAMELESS,
+                f"{name or _NAMELESS} ({group[0].brand_name})" if has_brands else name or _NAMELESS,
                 (len(group), *cells(group)),
                 bar(group, Act.OPEN, most),
                 messages(group, Act.OPEN),
                 f"?{urlencode(form.own_parameters | {'brand': str(brand_id), 'automation': name})}" if name else "",
-                note=group[0].brand_name if has_brands else "",
             )
             for (brand_id, name), group in groups.items()
         ),
