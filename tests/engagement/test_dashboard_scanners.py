@@ -92,9 +92,9 @@ def deeds_of(rows: list[Interaction]) -> tuple[int, ...]:
     return tuple(counts[number] for number in range(6))
 
 
-def quick(rows: list[Interaction]) -> str:
-    timed = [row for row in rows if row.send_age is not None]
-    return percent(sum(row.send_age is not None and row.send_age < 60 for row in timed), len(timed))
+def soon_of(rows: list[Interaction]) -> tuple[int, ...]:
+    counts = Counter(soon_kind(row.send_age) for row in rows)
+    return (*(counts[f"soon-{since}"] for since in (0, 60, 600, 3_600, 86_400)), counts["unsure"])
 
 
 def test_each_domain_is_a_recount(admin_client: Client) -> None:
@@ -108,7 +108,7 @@ def test_each_domain_is_a_recount(admin_client: Client) -> None:
         scanned = {row.recipient_id for row in robots(all_of)}
         assert numbers == (
             *(len(robots(all_of)), percent(len(robots(all_of)), len(all_of))),
-            *(*deeds_of(robots(all_of)), quick(robots(all_of)), len(scanned)),
+            *(*deeds_of(robots(all_of)), *soon_of(robots(all_of)), len(scanned)),
         )
     ordered = [int(numbers[0]) for numbers in found.values()]
     assert ordered == sorted(ordered, reverse=True)
@@ -141,7 +141,7 @@ def test_each_network_and_program_is_a_recount(admin_client: Client, slug: str) 
         assert set(groups) >= {"Proofpoint", "192.0.2.0/24", "2001:db8::/48"}
     found = cells(shown(admin_client, PAGE), slug)
     assert found == {
-        name or "(does not say)": (len(rows), percent(len(rows), len(robots())), *deeds_of(rows), quick(rows))
+        name or "(does not say)": (len(rows), percent(len(rows), len(robots())), *deeds_of(rows), *soon_of(rows))
         for name, rows in groups.items()
     }
 

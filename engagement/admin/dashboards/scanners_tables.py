@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from engagement.admin.chart import Piece, across
-from engagement.admin.tables import NOT_KNOWN, Row, Table, share
+from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, share
 from engagement.models import Learned
 from engagement.scanned import Domain, has_gateways
 from engagement.scanning import COARSE_SOON, DEEDS, NEVER_SAID, SOON, SURE_SIGNS, Scanner
@@ -36,7 +36,7 @@ def soon(found: Scanner) -> Table:
         ("After", "Robots’ events", "Share"),
         tuple(
             Row(
-                words[:1].upper() + words[1:],
+                capital(words),
                 (found.soon[name], share(found.soon[name], total)),
                 across([("machine", found.soon[name])], most),
                 found.soon[name],
@@ -88,11 +88,10 @@ def _bar(found: Scanner, most: int) -> tuple[Piece, ...]:
 
 def _cells(found: Scanner) -> tuple[int | str, ...]:
     """The columns that all origins have."""
-    timed = found.soon.total() - found.soon[NEVER_SAID]
-    return (*(found.deeds[name] for name in DEEDS), share(found.soon["0"], timed))
+    return (*(found.deeds[name] for name in DEEDS), *(found.soon[name] for name in (*COARSE_SOON, NEVER_SAID)))
 
 
-_COLUMNS = (*DEEDS.values(), "Within a minute")
+_COLUMNS = (*DEEDS.values(), *(capital(_COARSE_WORDS[name]) for name in COARSE_SOON), "Time not known")
 
 
 def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -> Table:
