@@ -112,8 +112,8 @@ def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -
             Row(
                 one.name,
                 (
-                    *(one.events, share(one.events, one.everybody), *_cells(one)),
-                    known[one.name].recipients if one.name in known else 0,
+                    *(one.events, share(one.events, one.everybody)),
+                    *(known[one.name].recipients if one.name in known else 0, *_cells(one)),
                     *_gateway(known.get(one.name)),
                 ),
                 _bar(one, most),
