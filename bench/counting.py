@@ -96,7 +96,9 @@ def _steps(stage: Stage, count: int) -> list[Line]:
     from engagement.counting import count_next
 
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE engagement_tally, engagement_reach, engagement_touch, engagement_scanned")
+        cursor.execute(
+            "TRUNCATE engagement_tally, engagement_reach, engagement_touch, engagement_scanned, engagement_position"
+        )
     looked = _second_looks(count // 10)
     done, start = 0, time.perf_counter()
     while done < count and (some := count_next(timezone.now())):
