@@ -217,7 +217,7 @@ def test_the_keyboard_works_the_preference_page(window: BrowserContext, server: 
     page.goto(server.link(alice, Purpose.PREFERENCES))
     strike(page, "Tab")
     strike(page, "Space")
-    assert walk(page, 8)[6:] == ["Save", "Unsubscribe from everything"]
+    assert walk(page, 9)[7:] == ["Save", "Unsubscribe from everything"]
     strike(page, "Shift+Tab")
     strike(page, "Enter")
     expect(page.get_by_role("status")).to_contain_text("You get no more: News.")
