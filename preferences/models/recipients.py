@@ -16,7 +16,14 @@ from preferences.models import writing
 from preferences.models.brands import Brand
 from preferences.models.ledger import Cause, PreferenceChange, Source, State
 from preferences.models.standing import Choice, Outcome, Standing, Wish, choice_of, outcome_of, standing_of
-from preferences.models.subscriptions import Pause, Subscription, Suppression, SuppressionReason, today
+from preferences.models.subscriptions import (
+    SPARING_REQUIRED,
+    Pause,
+    Subscription,
+    Suppression,
+    SuppressionReason,
+    today,
+)
 from preferences.models.topics import Topic
 from preferences.models.writing import UNCHANGED, Restored, Setting, Step, turn_of
 
@@ -82,9 +89,8 @@ class Recipient(models.Model):
         with turn_of(self.brand_id, self.id):
             if unless_left_since is not None and self._has_left(topic_id, unless_left_since):
                 return Outcome(())
-            return outcome_of(
-                [*self._give_way({topic_id}, cause), writing.write(self._step(cause, topic_id, State.IN))]
-            )
+            lifted = [] if self._is_spared(topic_id) else self._give_way({topic_id}, cause)
+            return outcome_of([*lifted, writing.write(self._step(cause, topic_id, State.IN))])
 
     def undo_opt_out(self, topic_id: int, cause: Cause, setting: Setting = UNCHANGED) -> Outcome:
         """Put back what the present opt-out replaced, if there is one, with another `setting` if given: fewer mails, or
@@ -219,6 +225,11 @@ class Recipient(models.Model):
         others = Topic.objects.filter(brand_id=self.brand_id, is_required=False).exclude(id__in=topic_ids)
         ids = others.values_list("id", flat=True)
         return [lifted, *(writing.write(self._step(cause, other, State.OUT)) for other in ids)]
+
+    def _is_spared(self, topic_id: int) -> bool:
+        """Whether the suppression leaves this topic alone, so that having it contradicts nothing."""
+        held = Suppression.objects.filter(recipient_id=self.id, reason__in=SPARING_REQUIRED)
+        return held.exists() and Topic.objects.filter(id=topic_id, is_required=True).exists()
 
     def _has_left(self, topic_id: int, since: datetime) -> bool:
         """Whether the newest wish about the topic is to be without it: left since then, or undone an opt-in."""

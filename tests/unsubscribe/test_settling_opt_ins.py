@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engagement.recorder import recorder
@@ -387,6 +387,7 @@ def test_replaying_the_ledger_gives_exactly_the_present_state(deeds: list[tuple[
 
 @replaying.ANY
 @given(steps(FINAL), steps(OWN))
+@example([("in", 2), ("leave all", 0)], [("pressed by a program", 2)])  # at a topic that a contract requires
 def test_what_robots_did_in_any_order_is_all_taken_back(
     before: list[tuple[str, int]], by_robots: list[tuple[str, int]]
 ) -> None:
