@@ -33,8 +33,8 @@ _CONVERSIONS = "FROM engagement_conversion WHERE occurred_at < %(clicks)s"
 _COUNTS = """
 FROM {table}
 WHERE brand_id = ANY(%(brands)s) AND dimension = ANY(%(dimensions)s)
-  AND start <= %(nobody)s::timestamptz - CASE level WHEN 'month' THEN interval '1 month 4 days' WHEN 'day' THEN interval '1 day'
-                           ELSE interval '1 hour' END
+  AND start <= %(nobody)s::timestamptz - CASE level WHEN 'month' THEN interval '1 month 4 days'
+                                                    WHEN 'day' THEN interval '1 day' ELSE interval '1 hour' END
 """
 _STATEMENTS = {
     "engagement_touch": _TOUCHES,

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from engagement.models import Conversion, Interaction, Revision, Scanned, Touch
@@ -24,7 +24,7 @@ _COLUMNS = (
     *("visit", "visitor", "network", "agent", "send_age", "record", "segment", "link"),
 )
 # What is kept of a person beside the interactions, and comes from them or from the brand.
-_BESIDE: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+_BESIDE: dict[str, tuple[type[Conversion | Touch | Scanned | Revision], tuple[str, ...]]] = {
     "conversions": (
         Conversion,
         ("id", "mailing", "segment", "topic", "link", "name", "key", "value", "currency", "occurred_at"),

@@ -76,8 +76,10 @@ class CountingSwitchAdmin(LookOnlyAdmin[CountingSwitch]):
 
     def get_urls(self) -> list[URLPattern]:
         def named(deed: str, view: Any) -> URLPattern:
-            name = f"engagement_countingswitch_{deed}"
-            return path(f"<int:switch_id>/{deed}/", self.admin_site.admin_view(view), name=name)
+            found: URLPattern = path(
+                f"<int:switch_id>/{deed}/", self.admin_site.admin_view(view), name=f"engagement_countingswitch_{deed}"
+            )
+            return found
 
         return [named("again", self.again_view), named("give_up", self.give_up_view), *super().get_urls()]
 
@@ -133,7 +135,7 @@ class CountingSwitchAdmin(LookOnlyAdmin[CountingSwitch]):
         switch = self._waiting(request, switch_id)
         if request.method != "POST":
             return confirm(self, request, _again(switch))
-        Rejudgement.objects.filter(pk=switch.rejudgement_id).update(state=State.APPLYING, problem="")
+        Rejudgement.objects.filter(switch=switch).update(state=State.APPLYING, problem="")
         self._give_to_worker(switch)
         self.log_change(request, switch, "Tried again")
         return HttpResponseRedirect(_page_of(switch))
@@ -153,14 +155,15 @@ class CountingSwitchAdmin(LookOnlyAdmin[CountingSwitch]):
     def _waiting(self, request: HttpRequest, switch_id: int) -> CountingSwitch:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        switch = self.get_object(request, str(switch_id))
+        switch: CountingSwitch | None = self.get_object(request, str(switch_id))
         if switch is None or switch.since is not None or switch.rejudgement is None:
             raise Http404
         return switch
 
     def _give_to_worker(self, switch: CountingSwitch) -> None:
-        run_id = switch.rejudgement_id
-        transaction.on_commit(lambda: tasks.recount.enqueue(run_id))
+        run = switch.rejudgement
+        assert run
+        transaction.on_commit(lambda: tasks.recount.enqueue(run.pk))
 
 
 def _again(switch: CountingSwitch) -> Question:

@@ -86,6 +86,11 @@ def turned(brand: Brand, *, leaves_out: bool = True, **options: Any) -> Counting
     return switch
 
 
+def run_of(switch: CountingSwitch) -> Rejudgement:
+    assert switch.rejudgement
+    return switch.rejudgement
+
+
 def test_without_a_switch_everything_is_counted(brand: Brand) -> None:
     make_clicks(brand, "unsure", "machine")
     count_all()
@@ -171,12 +176,12 @@ def test_a_run_that_breaks_changes_nothing_and_can_be_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(revising, "recount", broken)
         with pytest.raises(RuntimeError):
-            tasks.recount.call(switch.rejudgement_id)
+            tasks.recount.call(run_of(switch).pk)
     assert clicks(brand) == clicks(brand, Which.CLEANED) == 1
     assert Interaction.objects.get().verdict == "unsure"
-    tasks.recount.call(switch.rejudgement_id)
+    tasks.recount.call(run_of(switch).pk)
     assert clicks(brand) == 0
-    tasks.recount.call(switch.rejudgement_id)  # a worker that was given it twice
+    tasks.recount.call(run_of(switch).pk)  # a worker that was given it twice
     assert Revision.objects.count() == 1
 
 
@@ -262,14 +267,14 @@ def test_the_admin_turns_it_and_the_worker_is_given_the_run(
     with django_capture_on_commit_callbacks(execute=True):
         answer = admin_client.post(f"{LIST}add/", data)
     switch = CountingSwitch.objects.get()
-    assert answer.url == f"{LIST}{switch.pk}/change/"
+    assert answer["Location"] == f"{LIST}{switch.pk}/change/"
     assert switch.decided_by
     assert switch.rejudgement
     assert switch.rejudgement.is_backward
     assert DBTaskResult.objects.get().args_kwargs["args"] == [switch.rejudgement_id]
-    assert "The worker begins in a moment" in admin_client.get(answer.url).text
-    tasks.recount.call(switch.rejudgement_id)
-    assert "In force" in admin_client.get(answer.url).text
+    assert "The worker begins in a moment" in admin_client.get(answer["Location"]).text
+    tasks.recount.call(run_of(switch).pk)
+    assert "In force" in admin_client.get(answer["Location"]).text
     assert "in force" in admin_client.get(LIST).text
 
 
