@@ -206,6 +206,7 @@ def test_without_its_database_every_door_says_503_and_later_works_again(shared: 
     assert landing.status == 200
     assert "Unsubscribe" in landing.text
     assert [sources(shared, alice) for alice in alices] == [[]] * 5
+    wait_until(lambda: calls[0]().status == 200, "the server sees that its database is back")
     assert [call().status for call in calls] == [200] * 5
     assert those_out(shared) >= {alices[index] for index in (0, 1, 2, 4)}
 
