@@ -74,7 +74,7 @@ def measure(stage: Stage) -> list[Line]:
 
 def fill(stage: Stage, count: int) -> None:
     """Let there be `count` interactions of a year, in the order of time, in transactions of 50,000."""
-    from engagement.partitions import make_partitions
+    from engagement.recording.partitions import make_partitions
 
     make_partitions(_YEAR_START.date(), months=14)
     values: dict[str, Any] = {"brand": stage.brand_id, "facts": _FACTS, "owned": _OWNED, "first": _YEAR_START}
@@ -93,7 +93,7 @@ def _steps(stage: Stage, count: int) -> list[Line]:
     from django.db import connection
     from django.utils import timezone
 
-    from engagement.counting import count_next
+    from engagement.counting.counter import count_next
 
     with connection.cursor() as cursor:
         cursor.execute(
@@ -122,8 +122,8 @@ def _steps(stage: Stage, count: int) -> list[Line]:
 
 
 def _second_looks(count: int) -> float:
+    from engagement.judging.second_look import earlier_affected, look_again
     from engagement.models import Interaction
-    from engagement.second_look import earlier_affected, look_again
 
     rows = list(Interaction.objects.order_by("xid", "id")[:count])
     start = time.perf_counter()
@@ -137,11 +137,11 @@ def _revisions(count: int) -> float:
     """As a rejudgement applies them, ten thousand at a time: people become machines, machines become unsure."""
     from django.db import transaction
 
-    from engagement import counting_position
-    from engagement.counting import Change, recount
+    from engagement.counting import position
+    from engagement.counting.counter import Change, recount
     from engagement.models import Interaction
 
-    place = counting_position.place()
+    place = position.place()
     rows = list(Interaction.objects.filter(xid__lte=place.xid).order_by("xid", "id")[:count])
     start = time.perf_counter()
     for first in range(0, len(rows), 10_000):
@@ -151,7 +151,7 @@ def _revisions(count: int) -> float:
             new = "unsure" if row.verdict == "machine" else "machine"
             changes.append(Change(row.id, row.kind, row.occurred_at, row.record, row.verdict, f"{row.kind}_{new}", new))
         with transaction.atomic():
-            counting_position.lock()
+            position.lock()
             _update(changes)
             recount(changes)
     return len(rows) / (time.perf_counter() - start)
@@ -182,8 +182,8 @@ def _update(changes: list[Any]) -> None:
 
 def _rebuild(lines: list[Line]) -> None:
     """What was counted before stays in no position: everything stored counts as read."""
-    from engagement.counting_position import Place, move
-    from engagement.counting_recount import rebuild
+    from engagement.counting.position import Place, move
+    from engagement.counting.recount import rebuild
 
     move(Place(2**50, 0), None)
     start = time.perf_counter()
@@ -211,7 +211,7 @@ def _readings(stage: Stage) -> dict[str, float]:
 
 
 def _pages(stage: Stage) -> dict[str, Callable[[], object]]:
-    from engagement.figures import Counted, reaches, tallies
+    from engagement.figures.counted import Counted, reaches, tallies
     from engagement.models import Dimension as By
 
     brands = frozenset({stage.brand_id})

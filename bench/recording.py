@@ -50,7 +50,7 @@ def measure(stage: Stage) -> list[Line]:
 def _rows_per_second(stage: Stage) -> float:
     """In this process, with nothing else to do: from the queue to the committed row."""
     from engagement.models import Kind
-    from engagement.recorder import Event, Recorder
+    from engagement.recording.recorder import Event, Recorder
     from engagement.visitors import Sighting
     from preferences.directory import directory
 

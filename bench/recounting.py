@@ -21,18 +21,18 @@ def measure(stage: Stage) -> list[Line]:
     """Judges a fraction of what a big sender gets in 30 days."""
     from django.utils import timezone
 
-    from engagement import rejudging
-    from engagement.counting import count_next
+    from engagement.counting.counter import count_next
+    from engagement.rejudging import runs
 
     count = 20_000 if stage.is_quick else 300_000
     fill(stage, count)
-    rejudging.look_and_apply(_run(stage), lambda rows: say("recounting: what was made up is judged by the rules"))
+    runs.look_and_apply(_run(stage), lambda rows: say("recounting: what was made up is judged by the rules"))
     stage.database.execute(_STALE)
     while count_next(timezone.now()):
         say("recounting: interactions counted")
     run = _run(stage, is_of_switch=True)
     start = time.perf_counter()
-    rejudging.look_and_apply(run, lambda rows: say(f"recounting: {run.seen_count:,} of {count:,} judged again"))
+    runs.look_and_apply(run, lambda rows: say(f"recounting: {run.seen_count:,} of {count:,} judged again"))
     rate = run.seen_count / (time.perf_counter() - start)
     changed = 100 * run.revisions.count() / run.seen_count
     return [

@@ -49,7 +49,7 @@ def set_stage(threads: int, *, is_quick: bool) -> Stage:
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
 
-    from engagement.partitions import make_partitions
+    from engagement.recording.partitions import make_partitions
     from preferences.models import Brand, Topic
 
     make_partitions(datetime.now(UTC).date())  # as the scheduler does ahead of time

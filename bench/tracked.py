@@ -22,7 +22,7 @@ _IMAGE = "Accept: image/*\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-co
 
 
 def measure(stage: Stage) -> list[Line]:
-    from engagement.tracked import PIXEL
+    from engagement.tracking.answers import PIXEL
 
     (stage.directory / "pixel.gif").write_bytes(PIXEL)
     environment = {"BENCH_TARGET": _TARGET, "BENCH_PIXEL": str(stage.directory / "pixel.gif")}

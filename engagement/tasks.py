@@ -9,8 +9,12 @@ from django.conf import settings
 from django.tasks import task
 from django.utils import timezone
 
-from engagement import counting, keeping, keeping_people, learning, mail_hosts, partitions, pseudonyms, rejudging
+from engagement import learning, mail_hosts
+from engagement.counting import counter
 from engagement.models import Rejudgement
+from engagement.recording import partitions
+from engagement.rejudging import runs
+from engagement.retention import expiry, people, pseudonyms
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +31,7 @@ def make_partitions() -> list[str]:
 def keep() -> int:
     """Drop what is past its time, and forget whose the older opens and clicks were; return how many those were."""
     now = timezone.now()
-    for step in (*keeping.drop_past(now), *keeping_people.delete_past(now)):
+    for step in (*expiry.drop_past(now), *people.delete_past(now)):
         if step.problem:
             logger.warning("%s is past its time and stays until tomorrow: it %s", step.table, step.problem)
     return pseudonyms.pseudonymise(now)
@@ -37,7 +41,7 @@ def keep() -> int:
 @task
 def count_interactions() -> int | None:
     """Count what waits into the figures; return how many, None if somebody else does."""
-    count = counting.count_all()
+    count = counter.count_all()
     if count:
         logger.info("%d interactions counted", count)
     return count
@@ -65,12 +69,12 @@ if settings.FAREWELL_LOOK_UP_MAIL_HOSTS:
 @task
 def look_again(rejudgement_id: int) -> None:
     """Count what judging again would change; its progress stands in the row."""
-    rejudging.look(Rejudgement.objects.get(pk=rejudgement_id))
+    runs.look(Rejudgement.objects.get(pk=rejudgement_id))
 
 
 @task
 def apply_rejudgement(rejudgement_id: int) -> None:
-    rejudging.apply(Rejudgement.objects.get(pk=rejudgement_id))
+    runs.apply(Rejudgement.objects.get(pk=rejudgement_id))
 
 
 @task
@@ -79,4 +83,4 @@ def recount(rejudgement_id: int) -> None:
     worker may be given it twice."""
     run = Rejudgement.objects.get(pk=rejudgement_id)
     if run.state != Rejudgement.State.APPLIED:
-        rejudging.look_and_apply(run)
+        runs.look_and_apply(run)

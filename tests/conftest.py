@@ -15,9 +15,9 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 from whitenoise import WhiteNoise
 
-from engagement import partitions
 from engagement.learning import learned
-from engagement.recorder import recorder
+from engagement.recording import partitions
+from engagement.recording.recorder import recorder
 from preferences.directory import directory
 from unsubscribe.settling import settler
 from unsubscribe.waiting import waiting

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,15 @@ def test_a_leaf_imports_nothing_of_ours(leaf: str) -> None:
 def test_no_room_is_named_for_nothing() -> None:
     banned = {"utils", "helpers", "common", "core", "services", "constants", "signals"}
     assert not [path for room in ROOMS for path in modules(room) if path.stem in banned]
+
+
+def test_the_packages_of_engagement_stand_above_one_another() -> None:
+    """Each imports those below it only, so that one can be read, and changed, without those above."""
+    below: dict[str, set[str]] = {}
+    for path in modules("engagement"):
+        place = path.relative_to(ROOT).parts
+        if len(place) > 2 and place[1] not in ("admin", "management", "models", "migrations"):
+            found = {name.split(".")[1] for name in imports_of(path) if name.startswith("engagement.")}
+            below.setdefault(place[1], set()).update(found - {place[1], "models"})
+    assert {"recording", "judging", "counting", "figures", "feed"} <= below.keys()
+    assert tuple(TopologicalSorter(below).static_order())  # raises CycleError, which names the circle

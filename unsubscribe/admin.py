@@ -16,7 +16,7 @@ from django.utils.text import Truncator
 
 from engagement.admin.interactions import spoken_age
 from engagement.models import Mailing
-from engagement.spool_wishes import broken_files, tallies
+from engagement.spool.wishes import broken_files, tallies
 from preferences.admin.deeds import ReasonForm
 from preferences.admin.ledger import reasons, standing
 from preferences.admin.lists import LookOnlyAdmin

@@ -10,12 +10,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from engagement.context import Seen, context_of, program_of
 from engagement.detection import Context, Facts, PageFacts, Verdict, assess
+from engagement.judging.context import Seen, context_of, program_of
 from engagement.learning import learned
 from engagement.models import Kind
-from engagement.recorder import Event, recorder
-from engagement.rows import send_age, signals_json
+from engagement.recording.recorder import Event, recorder
+from engagement.recording.rows import send_age, signals_json
 from engagement.visitors import Sighting, sight, truncated, visitor_address
 from preferences.addresses import network_hash
 from preferences.directory import Link, directory

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.core.mail import mailers
 from django.template.loader import render_to_string
 
-from engagement import short_links
+from engagement.tracking import short_links
 from preferences.link_urls import short_url_of, url_of
 from preferences.links import Channel, Claims, LinkKey, Purpose, seal
 from preferences.models import Brand, Topic

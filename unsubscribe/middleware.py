@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.csp import CSP, build_policy
 
-from engagement.tracked import PIXEL
+from engagement.tracking.answers import PIXEL
 from preferences.languages import language_for
 from preferences.links import LinkError
 from preferences.pulse import pulse

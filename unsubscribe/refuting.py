@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from engagement.context import Seen, context_of
 from engagement.detection import Facts, PageFacts, Presence, RequestFacts, refute
 from engagement.detection.rules import CONTEXT_RULES
+from engagement.judging.context import Seen, context_of
 from engagement.models import Interaction, Kind
-from engagement.rows import signals_json
+from engagement.recording.rows import signals_json
 from preferences import addresses
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Source, State

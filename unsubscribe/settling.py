@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import Error, connection
 from django.utils import timezone
 
-from engagement.recorder import WRITTEN_KEPT, recorder
+from engagement.recording.recorder import WRITTEN_KEPT, recorder
 from preferences.models import Cause, Outcome, PreferenceChange, Recipient, Source, State
 from preferences.prepared import fetch_all
 from unsubscribe.refuting import Claim, Refutation, claims_of, refute_all

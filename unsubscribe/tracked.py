@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
-from engagement import conversions, short_links
-from engagement.conversions import ConversionError, Told
 from engagement.models import Kind
-from engagement.tracked import PIXEL, location, record
+from engagement.tracking import conversions, short_links
+from engagement.tracking.answers import PIXEL, location, record
+from engagement.tracking.conversions import ConversionError, Told
 from engagement.visitors import sight
 from preferences.directory import directory
 from preferences.links import LinkError, Purpose

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from engagement.spool_wishes import WaitingWish, WishSpool, drain_of, drain_orphans, tallies
+from engagement.spool.wishes import WaitingWish, WishSpool, drain_of, drain_orphans, tallies
 from preferences.directory import Link
 from preferences.links import Channel
 from preferences.models import Brand, Cause, Recipient, Source, State, Subscription

@@ -8,7 +8,7 @@ from itertools import accumulate, cycle
 
 from django.utils.formats import date_format
 
-from engagement.prevented import Bucket, Verdicts
+from engagement.figures.prevented import Bucket, Verdicts
 
 HEIGHT = 240
 TOP = 12  # room for the label of the topmost line

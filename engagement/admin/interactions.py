@@ -14,12 +14,12 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from engagement import timeline
 from engagement.admin.erasing import erase_view
 from engagement.admin.learned import LearnedFilter
 from engagement.admin.leaving import leaving_view
 from engagement.admin.prevented import prevented_view
 from engagement.admin.timeline import shown, timeline_view
+from engagement.explaining import timeline
 from engagement.models import Interaction, Kind, Mailing
 from preferences.admin.filters import MailingFilter, PeriodFilter, RecipientFilter
 from preferences.admin.lists import LookOnlyAdmin, as_list, pretty_json

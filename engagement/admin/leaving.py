@@ -17,8 +17,8 @@ from django.utils.http import urlencode
 from engagement.admin.leaving_form import LeavingForm
 from engagement.admin.leaving_tables import by_door, by_topic, comebacks, outcomes, over_time, reasons
 from engagement.admin.tables import Row, Table, as_file
-from engagement.leaving import Instead, Outcome, Statistics, statistics
-from engagement.leaving_answers import comments, given
+from engagement.figures.leaving import Instead, Outcome, Statistics, statistics
+from engagement.figures.leaving_answers import comments, given
 from preferences.admin.scope import brands_of
 from preferences.leaving import BUILT_IN_REASONS
 from preferences.models import LeavingAnswer, PreferenceChange

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from engagement.admin.period import ChannelForm
-from engagement.leaving import Span
+from engagement.figures.leaving import Span
 from preferences.admin.scope import AnyUser, within
 from preferences.models import Topic
 

@@ -11,8 +11,8 @@ from django.utils.formats import date_format
 
 from engagement.admin.chart import Column, across, draw_columns
 from engagement.admin.tables import Row, Table, capital, share
-from engagement.leaving import Away, Instead, Left, Outcome, Returned, Span, Statistics
-from engagement.leaving_answers import Given
+from engagement.figures.leaving import Away, Instead, Left, Outcome, Returned, Span, Statistics
+from engagement.figures.leaving_answers import Given
 from preferences.leaving import BUILT_IN_REASONS
 from preferences.models import LeavingReason, Source, Topic
 

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from engagement.opt_outs import Scope
+from engagement.figures.opt_outs import Scope
 from preferences.admin.filters import day_start
 from preferences.admin.scope import AnyUser, brand_ids_of, brands_of
 from preferences.links import Channel

@@ -14,8 +14,8 @@ from django.utils.http import urlencode
 
 from engagement.admin.chart import draw, funnel, moment_label
 from engagement.admin.period import PERIODS, ScopeForm
+from engagement.figures.prevented import Delivered, Figures, figures
 from engagement.models import Mailing
-from engagement.prevented import Delivered, Figures, figures
 from preferences.admin.scope import within
 
 

@@ -19,8 +19,8 @@ from django.utils.formats import date_format
 from engagement import tasks
 from engagement.admin.period import LONGEST
 from engagement.detection import RULES_VERSION
+from engagement.explaining.timeline import capital, kind_words
 from engagement.models import Rejudgement
-from engagement.timeline import capital, kind_words
 from preferences.admin.deeds import Question, confirm
 from preferences.admin.filters import day_start
 from preferences.admin.lists import LookOnlyAdmin

@@ -13,7 +13,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from engagement import switches, tasks
+from engagement import tasks
+from engagement.counting import switches
 from engagement.models import CountingSwitch, Rejudgement
 from preferences.admin.deeds import Question, confirm
 from preferences.admin.lists import LookOnlyAdmin

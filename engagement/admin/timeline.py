@@ -20,8 +20,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from engagement.explaining.timeline import Mark, Timeline, changes_of, timeline
 from engagement.models import Interaction
-from engagement.timeline import Mark, Timeline, changes_of, timeline
 from preferences import feed
 from preferences.admin.scope import within
 from preferences.models import Recipient

@@ -1,7 +1,7 @@
 """What is counted of the interactions, how far that has come, and what was changed about it later.
 
-Rows of the first four are written by SQL in the thousands (engagement/counting.py). `start` is the beginning of an
-hour, a day or a month in the server's time zone. Counts are exact: recounting the interactions gives the same.
+Rows of the first four are written by SQL in the thousands (engagement/counting). `start` is the beginning of an hour,
+a day or a month in the server's time zone. Counts are exact: recounting the interactions gives the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Interactions: what happened at the links of a mailing, in a table partitioned by month.
 
 The table is made by SQL in the migrations, because Django declares no partitions; its primary key there is
-(occurred_at, kind, id), and each month is parted once more by kind (engagement/partitions.py). Rows are never
+(occurred_at, kind, id), and each month is parted once more by kind (engagement/recording/partitions.py). Rows are never
 dropped for looking like a robot's: verdict, reasons, rule version and facts are kept, so that every one can be judged
 again.
 """
@@ -59,9 +59,9 @@ class Interaction(models.Model):
 
     `domain` is that of the recipient's address, "" for a phone; `visit` the page view's random number, `visitor` a
     keyed hash of the network address, `network` that address cut to /24 or /48. `send_age` is in seconds. `answer` is
-    what the door said: done, ask, page, ... `record` is the record type (engagement/records.py), `segment` the part of
-    the mailing that the link names, `link` the number of a click's target (`TrackedLink.number`), `xid` the transaction
-    that inserted the row: with the id it is a feed's order.
+    what the door said: done, ask, page, ... `record` is the record type (engagement/recording/records.py), `segment`
+    the part of the mailing that the link names, `link` the number of a click's target (`TrackedLink.number`), `xid`
+    the transaction that inserted the row: with the id it is a feed's order.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -79,7 +79,8 @@ class Delivery(models.Model):
 
 class TrackedLink(models.Model):
     """A target that a mailing's links lead to, as it may be stored: without query and fragment, which may name a person
-    (engagement/targets.py). It appears by itself at the first click. `number` is the target's keyless 64-bit hash."""
+    (engagement/recording/targets.py). It appears by itself at the first click. `number` is the target's keyless 64-bit
+    hash."""
 
     brand = models.ForeignKey(Brand, models.CASCADE, related_name="+")
     mailing = models.CharField(max_length=100)

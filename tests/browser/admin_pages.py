@@ -14,8 +14,8 @@ import json
 from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
-from engagement.partitions import make_partitions
-from engagement.counting import count_all
+from engagement.recording.partitions import make_partitions
+from engagement.counting.counter import count_all
 from engagement.models import Conversion, Delivery, Interaction, Learned, MailHost, Mailing, RecordingGap, TrackedLink
 from preferences.leaving import store_answer
 from preferences.links import Channel

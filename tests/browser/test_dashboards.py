@@ -15,7 +15,7 @@ from tests.browser.test_admin_accessibility import COLOURS, IN_FULL, SETTLED, pr
 ROOT = "/admin/engagement/mailing/"
 _SEED = f"""
 from django.contrib.auth.models import User
-from engagement.counting import count_all
+from engagement.counting.counter import count_all
 User.objects.create_superuser("alice", "alice@example.org", "{PASSWORD}")
 count_all()
 """

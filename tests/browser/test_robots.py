@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from engagement import short_links
+from engagement.tracking import short_links
 from preferences.links import Channel, Claims, Purpose, seal
 from tests.browser.chromium import QUIET
 from tests.browser.conftest import Explain, Watched

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from engagement import counting_position
-from engagement.counting import Change, recount
+from engagement.counting import position
+from engagement.counting.counter import Change, recount
 from engagement.forgetting import forget_counts
 from engagement.models import Interaction
-from engagement.records import record_of
+from engagement.recording.records import record_of
 from tests.engagement.counts import Counts
 from tests.engagement.makers import NOON, make_interaction
 
@@ -31,7 +31,7 @@ def make_row(**fields: Any) -> Interaction:
 def revise(rows: list[Interaction], verdict: str) -> None:
     """As a rejudgement does it."""
     with transaction.atomic():
-        counting_position.lock()
+        position.lock()
         changes = []
         for row in rows:
             record = record_of(row.kind, verdict, ())
@@ -46,7 +46,7 @@ def erase(person: UUID) -> None:
 
 
 def counted_rows() -> list[Interaction]:
-    place = counting_position.place()
+    place = position.place()
     return [row for row in Interaction.objects.all() if (row.xid, row.id) <= (place.xid, place.id)]
 
 

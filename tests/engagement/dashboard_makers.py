@@ -15,11 +15,11 @@ from django.test import Client
 from django.utils import timezone
 
 from engagement.admin.tables import Table
-from engagement.counting import count_all
+from engagement.counting.counter import count_all
 from engagement.detection import RULES_VERSION
 from engagement.models import Interaction, TrackedLink
-from engagement.records import record_of
-from engagement.targets import link_number
+from engagement.recording.records import record_of
+from engagement.recording.targets import link_number
 from preferences.models import Brand
 from tests.engagement.makers import make_interaction, make_mailing
 from tests.makers import make_brand

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.admin.chart import draw, scale_end
+from engagement.figures.prevented import Bucket, Verdicts
 from engagement.models import Interaction, RecordingGap
-from engagement.prevented import Bucket, Verdicts
 from preferences.admin.lists import CappedPaginator
 from preferences.models import Source
 from tests.engagement.makers import NOON, make_interaction, make_mailing

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from engagement.context import Seen, context_of, program_of
+from engagement.judging.context import Seen, context_of, program_of
 from preferences.models import Brand
 from tests.engagement.makers import NOON, make_interaction
 from tests.makers import make_brand

@@ -110,7 +110,7 @@ def test_a_deed_may_be_told_later(shop: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_deed_of_a_month_without_partition_makes_it(shop: Client) -> None:
-    from engagement.conversions import Told, store
+    from engagement.tracking.conversions import Told, store
     from preferences.directory import directory
     from preferences.links import Purpose
 

@@ -13,9 +13,9 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engagement import counting_position
-from engagement.counting import CountingError, count_all, count_next
-from engagement.figures import Counted, Which, counted_until, reaches, tallies
+from engagement.counting import position
+from engagement.counting.counter import CountingError, count_all, count_next
+from engagement.figures.counted import Counted, Which, counted_until, reaches, tallies
 from engagement.models import Dimension, Interaction, Position, Revision, Tally, Touch
 from tests.engagement.counted import LATER, counted_rows, erase, make_row, revise, same
 from tests.engagement.counts import Counts, recounted, stored_counts
@@ -198,7 +198,7 @@ def test_the_second_look_comes_before_the_count_and_reaches_back() -> None:
 
 
 def test_what_comes_from_another_cluster_is_refused() -> None:
-    counting_position.move(counting_position.Place(2**50, 1), NOON)
+    position.move(position.Place(2**50, 1), NOON)
     with pytest.raises(CountingError, match="another database cluster"):
         count_all(LATER)
 
@@ -206,7 +206,7 @@ def test_what_comes_from_another_cluster_is_refused() -> None:
 def test_a_failure_in_the_middle_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     make_row(brand=make_brand())
     with monkeypatch.context() as patch:
-        patch.setattr("engagement.counting.note_scans", lambda *_: 1 / 0)
+        patch.setattr("engagement.counting.counter.note_scans", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             count_all(LATER)
     assert not Tally.objects.exists()

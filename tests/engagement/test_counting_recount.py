@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from engagement.counting import count_all
-from engagement.counting_recount import compare, covered_since, rebuild
+from engagement.counting.counter import count_all
+from engagement.counting.recount import compare, covered_since, rebuild
 from engagement.forgetting import forget
 from engagement.models import Interaction
 from tests.commands import run

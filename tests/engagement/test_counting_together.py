@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from engagement import counting_position
-from engagement.counting import count_all, count_next
-from engagement.figures import Counted, tallies
+from engagement.counting import position
+from engagement.counting.counter import count_all, count_next
+from engagement.figures.counted import Counted, tallies
 from engagement.models import Dimension, Interaction
 from preferences.models import Brand
 from tests.engagement.counts import recounted, stored_counts
@@ -80,7 +80,7 @@ def count_until(count: int) -> None:
 
 def test_a_second_counter_leaves(brand: Brand) -> None:
     make_interaction(brand=brand)
-    first = Beside(counting_position.lock)
+    first = Beside(position.lock)
     assert count_all(LATER) is None
     assert events() == 0
     first.commit()
@@ -121,7 +121,7 @@ def test_whoever_dies_in_the_middle_has_counted_nothing(brand: Brand, monkeypatc
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
     with monkeypatch.context() as patch:
-        patch.setattr("engagement.counting.move", die)
+        patch.setattr("engagement.counting.counter.move", die)
         for _ in range(2_000):
             try:
                 count_all(LATER, size=3)
@@ -131,5 +131,5 @@ def test_whoever_dies_in_the_middle_has_counted_nothing(brand: Brand, monkeypatc
             pytest.fail("nothing was counted in time")
     connection.close()
     assert events() == 0
-    assert counting_position.place() == counting_position.Place()
+    assert position.place() == position.Place()
     count_until(5)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from engagement.admin.dashboards.pace import age_words
 from engagement.admin.tables import harmless
-from engagement.counting_ages import AGES, UNKNOWN, age_class
+from engagement.counting.ages import AGES, UNKNOWN, age_class
 from engagement.models import Conversion, Delivery, Interaction, Mailing
 from tests.engagement.dashboard_makers import (
     ROOT,

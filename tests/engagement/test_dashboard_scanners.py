@@ -15,8 +15,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from engagement.figures.scanning import Scanner, cut_agent, deed_of
 from engagement.models import Interaction, Learned, MailHost, Scanned
-from engagement.scanning import Scanner, cut_agent, deed_of
 from preferences.links import Channel
 from preferences.models import Brand
 from tests.commands import Result, run

@@ -15,12 +15,12 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from engagement import feed as feed_module
-from engagement.feed import InteractionFeed, Wanted
-from engagement.feed_lines import COLUMNS, Line
-from engagement.feed_positions import COUNTING, FeedCursor, raise_position
+from engagement.feed import stream
+from engagement.feed.lines import COLUMNS, Line
+from engagement.feed.positions import COUNTING, FeedCursor, raise_position
+from engagement.feed.stream import InteractionFeed, Wanted
 from engagement.models import Interaction, Position, Revision, TrackedLink
-from engagement.targets import link_number
+from engagement.recording.targets import link_number
 from preferences.feed import Cursor
 from preferences.models import Brand
 from preferences.models.ledger import TransactionId
@@ -249,7 +249,7 @@ class Reader:
 
     def read(self) -> None:
         feed = InteractionFeed(FeedCursor.parse(self.cursor), self.wanted)
-        feed_module.PAGE_SIZE = self.chance.randint(1, 5)
+        stream.PAGE_SIZE = self.chance.randint(1, 5)
         for page in feed.read():
             for line in page.lines[: self.chance.randint(0, 6)] if self.chance.random() < 0.2 else page.lines:
                 self.take(line)
@@ -299,7 +299,7 @@ def count_and_revise(chance: random.Random, is_over: threading.Event) -> None:
 def test_every_reader_gets_each_row_once_and_ends_with_the_truth(
     brand: Brand, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_module, "PAGE_SIZE", 3)
+    monkeypatch.setattr(stream, "PAGE_SIZE", 3)
     is_over = threading.Event()
     arguments = [(brand, random.Random(seed * 100 + number)) for number in range(4)]
     writers = [threading.Thread(target=write_at_random, args=each) for each in arguments]

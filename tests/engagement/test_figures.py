@@ -7,12 +7,12 @@ import pytest
 from django.db import connection
 from django.db.models import Model
 
-from engagement.counting_ages import AGES, COARSE, age_class, age_range, coarse_class, coarse_range
-from engagement.counting_position import NEVER, Place, move
-from engagement.figures import Counted, Which, counted_until, reaches, tallies
-from engagement.figures_deliveries import delivered, deliveries
-from engagement.figures_periods import begin, following, pieces
-from engagement.figures_switches import is_left_out, left_out
+from engagement.counting.ages import AGES, COARSE, age_class, age_range, coarse_class, coarse_range
+from engagement.counting.periods import begin, following, pieces
+from engagement.counting.position import NEVER, Place, move
+from engagement.figures.counted import Counted, Which, counted_until, reaches, tallies
+from engagement.figures.deliveries import delivered, deliveries
+from engagement.figures.left_out import is_left_out, left_out
 from engagement.models import CountingSwitch, Delivery, Dimension, Level, Mailing, Reach, Tally
 from preferences.models import Brand
 from tests.engagement.makers import make_mailing

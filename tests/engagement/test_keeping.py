@@ -10,11 +10,12 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from engagement import keeping, keeping_people, tasks
-from engagement.feed_positions import COUNTING, PRUNED_REVISIONS, PRUNED_ROWS, position, raise_position
-from engagement.keeping import Step
+from engagement import tasks
+from engagement.feed.positions import COUNTING, PRUNED_REVISIONS, PRUNED_ROWS, position, raise_position
 from engagement.models import Conversion, Interaction, Reach, Revision, Scanned, Tally, Touch
-from engagement.partitions import make_partitions
+from engagement.recording.partitions import make_partitions
+from engagement.retention import expiry, people
+from engagement.retention.expiry import Step
 from preferences.feed import Cursor
 from preferences.models import Brand
 from tests.commands import run
@@ -57,7 +58,7 @@ def tables() -> set[str]:
 
 
 def drop_past(now: datetime, **options: bool) -> list[Step]:
-    return list(keeping.drop_past(now, **options))
+    return list(expiry.drop_past(now, **options))
 
 
 def kinds() -> list[str]:
@@ -228,7 +229,7 @@ def ago(days: int) -> datetime:
 
 
 def delete_past(**options: bool) -> dict[str, int]:
-    return {step.table: step.rows for step in keeping_people.delete_past(NOW, **options)}
+    return {step.table: step.rows for step in people.delete_past(NOW, **options)}
 
 
 def make_touch(act: str, days: int) -> Touch:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from engagement.leaving import Away, Instead, Kept, Left, Outcome, Returned, Span, Statistics, statistics
+from engagement.figures.leaving import Away, Instead, Kept, Left, Outcome, Returned, Span, Statistics, statistics
 from preferences.bulk import OptOut, Origin, opt_out_many
 from preferences.links import Channel
 from preferences.models import Brand, Cause, Person, PreferenceChange, Recipient, Source, Subscription, Topic, Wish

@@ -232,7 +232,7 @@ def test_a_file_that_is_not_there_is_named(brand: Brand, file: Path) -> None:
 
 
 def test_a_large_file_is_taken_in_parts(brand: Brand, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engagement.mailing_imports.BATCH_SIZE", 50)
+    monkeypatch.setattr("engagement.mailings.imports.BATCH_SIZE", 50)
     lines = [f"m{number % 40},s{number},2026-11-{number % 28 + 1:02},10,9" for number in range(400)]
     bad = [f"m{number},,2026-11-03,1,2" for number in range(150)]
     result = bring_in(file, rows(*lines, *bad), "--brand", "demo")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from engagement import short_links
 from engagement.models import ShortLink
+from engagement.tracking import short_links
 from preferences.links import Channel, Claims, Purpose, open_token
 from preferences.models import Brand, BrandKey
 from preferences.streams import AddressLines

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from engagement.models import Interaction, Kind
-from engagement.partitions import PARTS, make_partitions, partition_name
+from engagement.recording.partitions import PARTS, make_partitions, partition_name
 from tests.engagement.makers import make_interaction
 
 MARCH = date(2020, 3, 1)

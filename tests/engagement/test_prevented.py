@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
+from engagement.figures.opt_outs import OptOuts, Scope
+from engagement.figures.prevented import Delivered, Doubt, Robots, Verdicts, figures
 from engagement.models import Interaction, RecordingGap
-from engagement.opt_outs import OptOuts, Scope
-from engagement.prevented import Delivered, Doubt, Robots, Verdicts, figures
 from preferences.models import Brand, PreferenceChange, Source
 from preferences.models.subscriptions import SuppressionReason
 from tests.engagement.makers import NOON, make_interaction, make_mailing

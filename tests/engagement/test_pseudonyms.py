@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 
 from engagement import forgetting
-from engagement.feed_positions import COUNTING, raise_position
+from engagement.feed.positions import COUNTING, raise_position
 from engagement.models import Conversion, Interaction, Revision
-from engagement.pseudonyms import pseudonymise, pseudonymised_until
+from engagement.retention.pseudonyms import pseudonymise, pseudonymised_until
 from preferences.feed import Cursor
 from preferences.models import PreferenceChange
 from tests.engagement.makers import make_interaction
@@ -165,7 +165,7 @@ def test_the_key_is_kept_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     make_open()
     count_all()
     key = bytes(range(100, 132))
-    monkeypatch.setattr("engagement.pseudonyms.secrets.token_bytes", lambda size: key)
+    monkeypatch.setattr("engagement.retention.pseudonyms.secrets.token_bytes", lambda size: key)
     pseudonymise(NOW)
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from engagement import partitions
 from engagement.models import Interaction, Mailing, RecordingGap
-from engagement.recorder import Event, Recorder
+from engagement.recording import partitions
+from engagement.recording.recorder import Event, Recorder
 from engagement.tasks import make_partitions
 from engagement.visitors import Sighting
 from preferences.directory import Link, directory

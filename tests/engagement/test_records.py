@@ -9,7 +9,7 @@ import pytest
 
 from engagement.detection import Signal, Value, Verdict
 from engagement.models import Interaction, Kind
-from engagement.records import AGENT_SIGNALS, LEARNED_SIGNALS, RECORDS, record_of, record_of_verdict
+from engagement.recording.records import AGENT_SIGNALS, LEARNED_SIGNALS, RECORDS, record_of, record_of_verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "records.md"
 SIGNALS = [[], ["robot_agent"], ["learned_agent"], ["links_in_a_burst"]]

@@ -13,14 +13,15 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django_tasks_db.models import DBTaskResult
 
-from engagement import rejudging, tasks
+from engagement import tasks
 from engagement.admin.rejudgements import changed_verdicts, matrix
 from engagement.detection import RULES_VERSION, Context, Facts, PageFacts, Presence, RequestFacts, Trail, assess
+from engagement.judging.stored_facts import facts_of
 from engagement.learning import learned
 from engagement.models import Interaction, Learned, Rejudgement, Revision
-from engagement.recorder import Event, recorder
-from engagement.rejudging import Tally, judge, look
-from engagement.stored_facts import facts_of
+from engagement.recording.recorder import Event, recorder
+from engagement.rejudging import runs
+from engagement.rejudging.runs import Tally, judge, look
 from engagement.visitors import Sighting
 from preferences.directory import Link, directory
 from preferences.links import Purpose
@@ -195,7 +196,7 @@ def test_a_look_counts_and_writes_nothing(brand: Brand) -> None:
 
 def test_applying_writes_the_verdict_and_keeps_the_one_before(brand: Brand) -> None:
     old = make_old(brand)
-    rejudging.apply(row := make_run())
+    runs.apply(row := make_run())
     new = Interaction.objects.get()
     assert (new.verdict, new.is_hard, new.rules) == ("machine", True, RULES_VERSION)
     assert new.signals[0]["name"] == "robot_agent"
@@ -209,23 +210,23 @@ def test_applying_twice_changes_nothing(brand: Brand) -> None:
     make_old(brand)
     make_old(brand, 1, signals=[{**HIDDEN, "reason": "Opened 4 links of the same mail within 10 s."}])
     make_old(brand, 2, signals=[{**HIDDEN, "reason": "X opened the links of 4 recipients"}], agent=CHROME)
-    rejudging.look_and_apply(make_run())
+    runs.look_and_apply(make_run())
     before = table()
-    rejudging.look_and_apply(row := make_run())
+    runs.look_and_apply(row := make_run())
     assert table() == before
     assert (row.seen_count, row.changed_count) == (3, 0)
 
 
 def test_what_the_first_rules_saw_is_kept_when_their_reasons_go(brand: Brand) -> None:
     make_old(brand, signals=[{**HIDDEN, "reason": "X opened the links of 4 recipients"}], agent=CHROME)
-    rejudging.apply(make_run())
+    runs.apply(make_run())
     [(*_, facts)] = table()
     assert facts_of(Interaction.objects.get()).context.recipient_count == 4
     assert set(facts["context"]) == {"own", "recipient_count"}
 
 
 def test_a_run_that_was_killed_is_finished_by_the_next(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejudging, "BATCH_SIZE", 2)
+    monkeypatch.setattr(runs, "BATCH_SIZE", 2)
     for number in range(5):
         make_old(brand, number)
 
@@ -233,17 +234,17 @@ def test_a_run_that_was_killed_is_finished_by_the_next(brand: Brand, monkeypatch
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rejudging.look_and_apply(row := make_run(), kill)
+        runs.look_and_apply(row := make_run(), kill)
     assert (row.state, row.problem, row.seen_count) == ("failed", "Interrupted", 2)
     assert {verdict for verdict, *_ in table()} == {"unsure"}
-    rejudging.look_and_apply(row)
+    runs.look_and_apply(row)
     assert row.changed_count == 5
     assert {(verdict, len(facts["before"])) for verdict, *_, facts in table()} == {("machine", 1)}
     assert Revision.objects.filter(applied_at=None).count() == 0
 
 
 def test_batches_leave_out_nothing_where_moments_are_equal(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejudging, "BATCH_SIZE", 2)
+    monkeypatch.setattr(runs, "BATCH_SIZE", 2)
     for number in range(7):
         make_old(brand, number // 4)
     batches: list[int] = []
@@ -266,7 +267,7 @@ def test_what_anybody_receives_is_never_touched(brand: Brand) -> None:
     alice.opt_out(news.id, make_cause(Source.ARRIVAL))
     make_old(brand, recipient_id=alice.id, kind="arrive", answer="done", verdict="human")
     before = [list(model.objects.values()) for model in (PreferenceChange, Subscription)]
-    rejudging.look_and_apply(make_run())
+    runs.look_and_apply(make_run())
     assert [list(model.objects.values()) for model in (PreferenceChange, Subscription)] == before
     assert Interaction.objects.get().verdict == "machine"
 
@@ -277,7 +278,7 @@ def test_a_row_that_was_judged_meanwhile_is_left_alone(brand: Brand) -> None:
     def judge_by_hand(count: int) -> None:
         Interaction.objects.update(verdict="human", score=-3)
 
-    rejudging.look_and_apply(make_run(), judge_by_hand)
+    runs.look_and_apply(make_run(), judge_by_hand)
     assert Interaction.objects.get().verdict == "human"
     assert not Revision.objects.exists()
 
@@ -315,7 +316,7 @@ def test_policies_count_page_views_by_what_came_of_them() -> None:
 
 
 def test_a_tally_holds_few_page_views_and_few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejudging, "_OPEN_PAGES", 10)
+    monkeypatch.setattr(runs, "_OPEN_PAGES", 10)
     tally = Tally()
     for visit in range(100):
         tally.add(judge(stored(kind="arrive", visit=visit, agent=CURL)))
@@ -379,7 +380,7 @@ def test_the_worker_looks_and_applies(brand: Brand) -> None:
 def test_a_look_under_other_rules_is_not_applied(brand: Brand) -> None:
     make_old(brand)
     with pytest.raises(ValueError, match="Look again"):
-        rejudging.apply(make_run(rules=RULES_VERSION - 1))
+        runs.apply(make_run(rules=RULES_VERSION - 1))
     assert table()[0][0] == "unsure"
 
 
@@ -473,7 +474,7 @@ def test_a_worker_that_was_killed_can_be_followed_by_another(admin_client: Clien
 def test_an_apply_that_fails_can_be_tried_again(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
     run = looked_at(brand)
     with pytest.raises(ZeroDivisionError):
-        rejudging.apply(run, lambda count: 1 // 0)
+        runs.apply(run, lambda count: 1 // 0)
     run.refresh_from_db()
     assert (run.state, run.problem, run.changed_count) == ("ready", "ZeroDivisionError", 2)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.detection import Facts, RequestFacts, judge_facts
-from engagement.rows import age_class
+from engagement.recording.rows import age_class
 
 SCANNER = RequestFacts(agent="Example", network="Example Filter", network_class="mail_security")
 

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from engagement.detection import RULES_VERSION, judge_facts
+from engagement.judging.second_look import Relooked, earlier_affected, look_again, write
+from engagement.judging.stored_facts import facts_of
 from engagement.models import Interaction, Touch
-from engagement.second_look import Relooked, earlier_affected, look_again, write
-from engagement.stored_facts import facts_of
 from preferences.models import Brand
 from tests.engagement.makers import NOON, make_interaction
 from tests.makers import make_brand

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from engagement import short_links
 from engagement.models import Interaction, ShortLink
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
+from engagement.tracking import short_links
 from preferences.links import Purpose
 from tests.unsubscribe.makers import PERSON, Mail, make_mail, nonce_of
 

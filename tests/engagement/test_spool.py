@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engagement import spool
-from engagement.spool import Kind, SpoolError, SpoolFile, orphans, read_each, total_bytes
+from engagement.spool import files
+from engagement.spool.files import Kind, SpoolError, SpoolFile, orphans, read_each, total_bytes
 
 NOTES = Kind("notes", "CREATE TABLE IF NOT EXISTS note (text TEXT)", is_durable=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ _OTHER = """
 import os, signal, sys
 from django.conf import settings
 settings.configure(FAREWELL_DATA_DIR=sys.argv[1])
-from engagement.spool import Kind, SpoolFile
+from engagement.spool.files import Kind, SpoolFile
 file = SpoolFile.create(Kind("notes", "CREATE TABLE IF NOT EXISTS note (text TEXT)", is_durable=True))
 file.open().execute("INSERT INTO note VALUES ('from another process')")
 print("kept", flush=True)
@@ -157,6 +157,6 @@ def test_locks_without_a_file_are_tidied_away(data: Path) -> None:
     kept = SpoolFile.create(NOTES)
     dead = SpoolFile.create(NOTES)
     os.close(dead._lock)  # as the kernel does for a killed process
-    spool.tidy(NOTES)
+    files.tidy(NOTES)
     assert [path.name for path in (data / "spool").iterdir()] == [f"notes-{kept.id.hex}.lock"]
     kept.close()

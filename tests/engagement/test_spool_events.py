@@ -14,12 +14,12 @@ from uuid import uuid4
 import pytest
 from django.db import Error, connection
 
-from engagement.batches import Batch, write
 from engagement.forgetting import forget
 from engagement.models import Interaction, Mailing, RecordingGap, SpoolPosition, TrackedLink
-from engagement.recorder import Recorder
-from engagement.rows import COLUMNS, copy_row
-from engagement.spool_events import EVENTS
+from engagement.recording.batches import Batch, write
+from engagement.recording.recorder import Recorder
+from engagement.recording.rows import COLUMNS, copy_row
+from engagement.recording.spooled import EVENTS
 from preferences.models import Brand, BrandKey, Recipient
 from tests.engagement.test_recorder import make_event, make_link
 

@@ -13,13 +13,15 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from engagement import rejudging, revising, switches, tasks
+from engagement import tasks
 from engagement.checks import check_pseudonyms
-from engagement.counting import count_all
-from engagement.figures import Counted, Which, tallies
+from engagement.counting import switches
+from engagement.counting.counter import count_all
+from engagement.counting.switches import SwitchError, turn
+from engagement.figures.counted import Counted, Which, tallies
 from engagement.learning import learned
 from engagement.models import CountingSwitch, Dimension, Interaction, Learned, Rejudgement, Revision
-from engagement.switches import SwitchError, turn
+from engagement.rejudging import revising, runs
 from preferences.models import Brand
 from tests.engagement.makers import make_interaction
 from tests.engagement.test_rejudge import BROWSER, CHROME
@@ -81,7 +83,7 @@ def learn(agent: str) -> None:
 def turned(brand: Brand, *, leaves_out: bool = True, **options: Any) -> CountingSwitch:
     switch = turn(brand, "email", None, leaves_out=leaves_out, **options)
     assert switch.rejudgement
-    rejudging.look_and_apply(switch.rejudgement)
+    runs.look_and_apply(switch.rejudgement)
     switch.refresh_from_db()
     return switch
 
@@ -130,7 +132,7 @@ def test_another_channel_and_another_brand_stay_as_they_are(brand: Brand) -> Non
 
 
 def test_until_the_run_has_ended_every_figure_is_the_old_one(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejudging, "BATCH_SIZE", 1)
+    monkeypatch.setattr(runs, "BATCH_SIZE", 1)
     rows = [make_click(brand, agent=HAMMER) for _ in range(3)]
     count_all()
     learn(HAMMER)
@@ -142,7 +144,7 @@ def test_until_the_run_has_ended_every_figure_is_the_old_one(brand: Brand, monke
         seen.append((clicks(brand), clicks(brand, Which.CLEANED), machines))
 
     assert switch.rejudgement
-    rejudging.look_and_apply(switch.rejudgement, look)
+    runs.look_and_apply(switch.rejudgement, look)
     assert seen == [(3, 3, 0)] * len(rows)
     assert (clicks(brand), clicks(brand, Which.CLEANED), clicks(brand, Which.RAW)) == (0, 0, 3)
 
@@ -186,7 +188,7 @@ def test_a_run_that_breaks_changes_nothing_and_can_be_tried_again(
 
 
 def test_two_workers_with_one_run_never_apply_half_of_it(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejudging, "BATCH_SIZE", 1)
+    monkeypatch.setattr(runs, "BATCH_SIZE", 1)
     for _ in range(3):
         make_click(brand, agent=HAMMER)
     count_all()
@@ -201,7 +203,7 @@ def test_two_workers_with_one_run_never_apply_half_of_it(brand: Brand, monkeypat
             tasks.recount.call(first.pk)
 
     with pytest.raises(revising.StagedByTwoError):
-        rejudging.look_and_apply(first, interfere)
+        runs.look_and_apply(first, interfere)
     assert Counter(Interaction.objects.values_list("verdict", flat=True)) == {"machine": 3}
     assert clicks(brand, Which.CLEANED) == 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engagement.targets import link_number, stored_url
+from engagement.recording.targets import link_number, stored_url
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from engagement.admin.timeline import SLOT, draw, places
+from engagement.explaining.timeline import MARKS, MOST_LANES, Timeline, changes_of, spoken_span, timeline
 from engagement.models import Interaction, Kind
-from engagement.timeline import MARKS, MOST_LANES, Timeline, changes_of, spoken_span, timeline
 from preferences.models import Brand, Source
 from tests.engagement.makers import NOON, make_interaction
 from tests.engagement.test_admin import assert_strict, page

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from engagement.models import Interaction
-from engagement.recorder import recorder
-from engagement.tracked import PIXEL, to_uri
+from engagement.recording.recorder import recorder
+from engagement.tracking.answers import PIXEL, to_uri
 from preferences.directory import directory
 from preferences.links import LinkError, Purpose
 from tests.unsubscribe.makers import Mail, make_mail

@@ -15,7 +15,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.colours import DARK, LIGHT
 from preferences.directory import directory
 from preferences.languages import available

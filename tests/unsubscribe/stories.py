@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from engagement.models import Conversion, Interaction, Rejudgement, Revision, Scanned, Touch
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.links import Channel, Purpose
 from preferences.models import Companions, LeavingAnswer, Recipient
 from tests.makers import make_cause

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from engagement.models import Interaction
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.models import PreferenceChange, Source, Subscription
 from tests.makers import make_cause
 from tests.unsubscribe.makers import HOUR, PERSON, arrive, make_mail, nonce_of

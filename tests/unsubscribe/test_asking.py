@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences import limits, tasks
 from preferences.links import Channel, Purpose
 from preferences.models import Brand, BrandText, LinkRequest, PreferenceChange, Recipient

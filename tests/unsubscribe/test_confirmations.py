@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.limits import NETWORK_HOURLY
 from preferences.links import Channel, Purpose
 from preferences.models import BrandKey, LinkRequest, PreferenceChange, Recipient, Topic, TopicText

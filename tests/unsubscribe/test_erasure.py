@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from engagement.forgetting import forget
 from engagement.models import Interaction, Rejudgement
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.feed import Change, Cursor, Feed
 from preferences.limits import address_hash
 from preferences.links import Channel

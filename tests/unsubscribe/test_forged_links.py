@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from engagement.models import Interaction
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.directory import directory
 from preferences.models import BrandKey, PreferenceChange, Recipient
 from tests.makers import make_brand, make_key, make_token

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from engagement.models import Interaction
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.links import Channel, Claims, Purpose, seal
 from preferences.models import PreferenceChange, Recipient, Source, Suppression
 from preferences.models.subscriptions import SuppressionReason

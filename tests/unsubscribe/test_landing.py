@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from engagement.detection import RULES_VERSION
 from engagement.models import Interaction
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.addresses import mask
 from preferences.links import Channel
 from preferences.models import BrandText

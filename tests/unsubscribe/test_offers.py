@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.languages import spoken_date
 from preferences.leaving import AfterLeaving
 from preferences.models import PreferenceChange, Subscription

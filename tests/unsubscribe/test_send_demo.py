@@ -15,7 +15,7 @@ from django.core.mail import mailers
 from django.utils import timezone
 
 from engagement.models import Mailing
-from engagement.short_links import resolve
+from engagement.tracking.short_links import resolve
 from preferences.links import Claims, open_token
 from preferences.models import Brand, BrandKey, PreferenceChange, Recipient, Topic
 from tests.commands import run

@@ -14,9 +14,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from engagement.context import program_of
-from engagement.recorder import WRITTEN_KEPT, recorder
-from engagement.rows import Written
+from engagement.judging.context import program_of
+from engagement.recording.recorder import WRITTEN_KEPT, recorder
+from engagement.recording.rows import Written
 from preferences.addresses import network_hash
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Recipient, Source, State, Subscription

@@ -17,7 +17,7 @@ from django.utils import timezone
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engagement.recorder import recorder
+from engagement.recording.recorder import recorder
 from preferences.models import Outcome, Person, PreferenceChange, Source, Subscription, Suppression, Topic
 from preferences.models.subscriptions import SuppressionReason
 from preferences.replay import differing

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from engagement import spool_wishes
+from engagement.spool import wishes
 from preferences.models import Cause, PreferenceChange, Source, Subscription
 from preferences.pulse import pulse
 from tests.unsubscribe.makers import PERSON, Mail, make_mail, nonce_of
@@ -77,7 +77,7 @@ def test_an_opt_out_is_accepted_and_takes_effect_later(client: Client, mail: Mai
     assert mail.state() == "default"
     assert waiting.grant_all() == 1
     assert mail.changes() == [("out", SOURCES[door])]
-    assert spool_wishes.tallies() == []
+    assert wishes.tallies() == []
     assert waiting.grant_all() == 0
 
 
@@ -87,7 +87,7 @@ def test_where_it_is_not_turned_on_a_door_says_503(client: Client, mail: Mail, d
     response = leave(client, mail, door)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
-    assert spool_wishes.tallies() == []
+    assert wishes.tallies() == []
 
 
 @pytest.mark.parametrize("door", SOURCES)
@@ -113,7 +113,7 @@ def test_the_answers_say_what_is_true(client: Client, mail: Mail) -> None:
 
 def test_an_arrival_in_doubt_is_asked_and_nothing_waits(client: Client, mail: Mail) -> None:
     assert leave(client, mail, "arrive", **ROBOT).json() == {"answer": "ask"}
-    assert spool_wishes.tallies() == []
+    assert wishes.tallies() == []
 
 
 def test_no_address_stands_in_the_file(client: Client, mail: Mail, data: Path) -> None:
@@ -146,7 +146,7 @@ def test_what_was_provisional_settles_from_the_time_of_the_wish(client: Client, 
 
 def test_granting_twice_changes_nothing(client: Client, mail: Mail) -> None:
     leave(client, mail, "confirm")
-    [wish] = spool_wishes.waiting([mail.alice.id])
+    [wish] = wishes.waiting([mail.alice.id])
     waiting.grant_all()
     waiting._spool.keep(wish)  # as after a crash between the database's commit and the file's
     assert waiting.grant_all() == 1
@@ -158,7 +158,7 @@ def test_who_came_back_since_is_not_taken_off(client: Client, mail: Mail) -> Non
     mail.alice.opt_in(mail.topic.id, Cause(Source.PREFERENCE_PAGE))
     waiting.grant_all()
     assert mail.state() == "in"
-    assert spool_wishes.tallies() == []
+    assert wishes.tallies() == []
 
 
 def test_who_had_subscribed_before_is_taken_off(client: Client, mail: Mail) -> None:
@@ -182,7 +182,7 @@ def test_a_subscription_that_may_be_a_robots_is_waited_for(client: Client, mail:
     soon = datetime.now(UTC) + timedelta(hours=1)
     mail.alice.opt_in(mail.topic.id, Cause(Source.ARRIVAL, settles_at=soon))
     assert waiting.grant_all() == 0
-    assert [tally.count for tally in spool_wishes.tallies()] == [1]
+    assert [tally.count for tally in wishes.tallies()] == [1]
     Subscription.objects.update(settles_at=None)
     assert waiting.grant_all() == 1
     assert mail.state() == "in"
@@ -237,13 +237,13 @@ def test_what_cannot_be_unsealed_goes_on_waiting(client: Client, mail: Mail, set
 def test_pressing_on_does_not_fill_the_disk(client: Client, mail: Mail) -> None:
     for _ in range(5):
         leave(client, mail, "u")
-    assert [tally.count for tally in spool_wishes.tallies()] == [1]
+    assert [tally.count for tally in wishes.tallies()] == [1]
 
 
 def test_a_robot_that_left_meanwhile_is_put_back(client: Client, mail: Mail) -> None:
     """Its window may be past when the opt-out is granted, and evidence may come with the visits that waited, too."""
     leave(client, mail, "arrive")
-    [wish] = spool_wishes.waiting([mail.alice.id])
+    [wish] = wishes.waiting([mail.alice.id])
     waiting.grant_all()
     assert wish.source == "arrival"
     hard = [{"name": "webdriver", "points": 0, "hard": True, "reason": "A program drove it."}]

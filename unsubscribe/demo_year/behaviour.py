@@ -8,8 +8,8 @@ from random import Random
 
 from engagement.detection import Facts, PageFacts, Presence, RequestFacts, Value, Verdict, assess
 from engagement.models import Kind
-from engagement.recorder import Event
-from engagement.rows import send_age
+from engagement.recording.recorder import Event
+from engagement.recording.rows import send_age
 from engagement.visitors import Sighting
 from preferences.directory import BrandEntry, Link
 from preferences.links import Channel, Claims, Purpose

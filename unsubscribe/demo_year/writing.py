@@ -12,11 +12,11 @@ from random import Random
 
 from django.db import connection
 
-from engagement import partitions
 from engagement.models import Conversion, Delivery, Kind, Mailing, TrackedLink
-from engagement.recorder import Event
-from engagement.rows import COLUMNS, copy_row
-from engagement.targets import link_number, stored_url
+from engagement.recording import partitions
+from engagement.recording.recorder import Event
+from engagement.recording.rows import COLUMNS, copy_row
+from engagement.recording.targets import link_number, stored_url
 from preferences.directory import BrandEntry, entry_of
 from preferences.links import Channel
 from preferences.models import Brand, Cause, PreferenceChange, Recipient, Source, Subscription

@@ -21,9 +21,9 @@ from engagement.admin.dashboards.series import OF_CLICKS, Pieces, over_time
 from engagement.admin.dashboards.sums import COLUMNS, HELP, LEGEND, bar, cells, grouped, messages, tiles
 from engagement.admin.dashboards.tiles import split
 from engagement.admin.tables import Row, Table
-from engagement.figures import Counted, ReachRow, TallyRow, reaches, tallies
-from engagement.figures_deliveries import DeliveryRow, deliveries
-from engagement.leaving import Span
+from engagement.figures.counted import Counted, ReachRow, TallyRow, reaches, tallies
+from engagement.figures.deliveries import DeliveryRow, deliveries
+from engagement.figures.leaving import Span
 from engagement.models import Act, Dimension, Mailing
 from preferences.admin.scope import AnyUser, within
 

@@ -12,15 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from engagement import scanned
 from engagement.admin.chart import across
 from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.tiles import Tile, single
 from engagement.admin.tables import NOT_KNOWN, Row, Table, share
+from engagement.figures import scanned
+from engagement.figures.scanned import Domain
 from engagement.models import Scanned
-from engagement.scanned import Domain
 
 PHONES = "(phones)"
 

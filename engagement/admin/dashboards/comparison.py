@@ -15,8 +15,8 @@ from engagement.admin.dashboards.mailings import MOST_SHOWN, Sent
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.tiles import Reached, Tile, reached, single
 from engagement.admin.tables import Row, Table, people, share
+from engagement.figures.opt_outs import by_source
 from engagement.models import Act
-from engagement.opt_outs import by_source
 from preferences.models import Source
 
 LEGEND = (("human", "people"), ("machine", "robots alone"))

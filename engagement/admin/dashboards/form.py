@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from engagement.admin.period import ChannelForm
-from engagement.figures import Counted
-from engagement.opt_outs import Scope
+from engagement.figures.counted import Counted
+from engagement.figures.opt_outs import Scope
 from preferences.models import Brand
 
 

@@ -9,7 +9,7 @@ from engagement.admin.chart import across
 from engagement.admin.dashboards.series import is_of
 from engagement.admin.dashboards.tiles import Tile, has_left_out, side_by_side, single
 from engagement.admin.tables import NOT_KNOWN, Row, Table, share
-from engagement.figures import CLEANED, Counted, TallyRow, Which, reaches, tallies
+from engagement.figures.counted import CLEANED, Counted, TallyRow, Which, reaches, tallies
 from engagement.models import Act, Dimension, TrackedLink
 
 _LONGEST = 90

@@ -18,8 +18,8 @@ from engagement.admin.dashboards.pages import Shown, page, require_permission, s
 from engagement.admin.dashboards.tiles import Reached, Tile, counts, rates, reached, single
 from engagement.admin.period import CHANNELS
 from engagement.admin.tables import NOT_KNOWN, as_file, share
-from engagement.figures import Counted
-from engagement.figures_deliveries import DeliveryRow, delivered
+from engagement.figures.counted import Counted
+from engagement.figures.deliveries import DeliveryRow, delivered
 from engagement.models import Act, Mailing
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)

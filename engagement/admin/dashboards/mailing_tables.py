@@ -10,8 +10,8 @@ from engagement.admin.chart import across
 from engagement.admin.dashboards.comparison import LEGEND
 from engagement.admin.dashboards.tiles import Reached, split
 from engagement.admin.tables import NOT_KNOWN, Row, Table, share
-from engagement.figures import Counted, ReachRow, reaches
-from engagement.figures_deliveries import DeliveryRow, deliveries
+from engagement.figures.counted import Counted, ReachRow, reaches
+from engagement.figures.deliveries import DeliveryRow, deliveries
 from engagement.models import Act, Conversion, Dimension, Mailing
 
 _STAGES = (

@@ -14,8 +14,8 @@ from django.utils.formats import date_format
 
 from engagement.admin.dashboards.tiles import Reached, has_left_out, split
 from engagement.admin.tables import NOT_KNOWN, Row, Table, share
-from engagement.figures import Counted, ReachRow, Which, reaches
-from engagement.figures_deliveries import DeliveryRow, deliveries
+from engagement.figures.counted import Counted, ReachRow, Which, reaches
+from engagement.figures.deliveries import DeliveryRow, deliveries
 from engagement.models import Act, Dimension, Mailing
 
 MOST_SHOWN = 25

@@ -20,9 +20,9 @@ from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import OF_CLICKS, Pieces, events_over_time, is_of, over_time
 from engagement.admin.dashboards.tiles import Reached, Tile, counts, rates, reached, single
 from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, people, share
-from engagement.figures import TallyRow
+from engagement.figures.counted import TallyRow
+from engagement.figures.opt_outs import OptOuts, by_source
 from engagement.models import Act
-from engagement.opt_outs import OptOuts, by_source
 from preferences.models import Source
 
 _PUT_BACK = (Source.UNDO, Source.REINSTATEMENT)

@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from engagement.admin.chart import Column, draw_columns
 from engagement.admin.dashboards.series import OF_CLICKS, WHO, is_of, spoken
 from engagement.admin.tables import Row, Table, capital
-from engagement.counting_ages import AGES, UNKNOWN, age_range
-from engagement.figures import Counted, TallyRow, tallies
+from engagement.counting.ages import AGES, UNKNOWN, age_range
+from engagement.figures.counted import Counted, TallyRow, tallies
 from engagement.models import Dimension
 
 _VISITS = ("visit", "header_visit")

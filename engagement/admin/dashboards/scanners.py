@@ -9,16 +9,16 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from engagement import scanned
 from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.scanners_tables import deeds, domains, learned, soon, sources
 from engagement.admin.dashboards.tiles import Tile, single
 from engagement.admin.tables import Table, share
-from engagement.figures import Counted, tallies
+from engagement.figures import scanned
+from engagement.figures.counted import Counted, tallies
+from engagement.figures.scanning import Scanner, events_of_agents, heaviest, is_machine, scanners
 from engagement.models import Dimension, Learned
-from engagement.scanning import Scanner, events_of_agents, heaviest, is_machine, scanners
 from preferences.site import is_superuser
 
 

@@ -11,9 +11,9 @@ from django.utils.formats import date_format
 
 from engagement.admin.chart import Piece, across
 from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, share
+from engagement.figures.scanned import Domain, has_gateways
+from engagement.figures.scanning import COARSE_SOON, DEEDS, NEVER_SAID, SOON, SURE_SIGNS, Scanner
 from engagement.models import Learned
-from engagement.scanned import Domain, has_gateways
-from engagement.scanning import COARSE_SOON, DEEDS, NEVER_SAID, SOON, SURE_SIGNS, Scanner
 
 _WORDS = {
     "0": "within 10 s",

@@ -17,8 +17,8 @@ from engagement.admin.dashboards.series import OF_CLICKS, Pieces, events_over_ti
 from engagement.admin.dashboards.sums import COLUMNS, HELP, cells, messages, tiles
 from engagement.admin.dashboards.tiles import split
 from engagement.admin.tables import Row, Table, share
-from engagement.figures import Counted, ReachRow, reaches
-from engagement.figures_deliveries import DeliveryRow, deliveries
+from engagement.figures.counted import Counted, ReachRow, reaches
+from engagement.figures.deliveries import DeliveryRow, deliveries
 from engagement.models import Act, Dimension
 
 _LEGEND = (("human", "people"), ("machine", "more, with robots"))

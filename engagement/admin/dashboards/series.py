@@ -14,10 +14,10 @@ from django.utils.formats import date_format
 from engagement.admin.chart import Column, draw_columns
 from engagement.admin.leaving_tables import piece_label
 from engagement.admin.tables import Row, Table, capital
-from engagement.figures import Counted, TallyRow, tallies
-from engagement.leaving import Span
+from engagement.figures.counted import Counted, TallyRow, tallies
+from engagement.figures.leaving import Span
+from engagement.figures.opt_outs import HOURLY_UP_TO
 from engagement.models import Dimension, Level
-from engagement.opt_outs import HOURLY_UP_TO
 
 # From the bottom of a bar up, with what it is in words.
 WHO = {"human": "people", "unsure": "unsure", "prefetched": "prefetched", "machine": "robots"}

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from engagement.admin.period import CHANNELS
-from engagement.figures import counted_until
-from engagement.figures_switches import LeftOut, left_out
+from engagement.figures.counted import counted_until
+from engagement.figures.left_out import LeftOut, left_out
 from engagement.models import CountingSwitch, Rejudgement
 from preferences.models import Brand
 

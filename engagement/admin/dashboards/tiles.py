@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engagement.admin.tables import share
-from engagement.figures import Counted, ReachRow, Which, reaches
-from engagement.figures_switches import left_out
+from engagement.figures.counted import Counted, ReachRow, Which, reaches
+from engagement.figures.left_out import left_out
 from engagement.models import Act, Dimension
 
 PEOPLE, ALL, COUNTED = "people", "with robots", "as counted"

@@ -16,9 +16,9 @@ from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import Pieces, is_of
 from engagement.admin.dashboards.tiles import Reached, Tile, single, split
 from engagement.admin.tables import Row, Table, people, share
-from engagement.figures import ReachRow, reaches, tallies
+from engagement.figures.counted import ReachRow, reaches, tallies
+from engagement.figures.prevented_over_time import Ended, ended
 from engagement.models import Act, Dimension
-from engagement.prevented_over_time import Ended, ended
 
 _LEGEND = (
     ("saved", "page views, prevented"),

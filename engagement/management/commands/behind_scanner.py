@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from engagement import scanned
-from engagement.scanned import Behind
+from engagement.figures import scanned
+from engagement.figures.scanned import Behind
 from preferences.links import Channel
 from preferences.management import lookups
 from preferences.management.example import ExampleCommand

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from engagement.counting import CountingError, count_all
-from engagement.counting_recount import Comparison, compare, covered_since, rebuild
-from engagement.figures_periods import begin, zone
+from engagement.counting.counter import CountingError, count_all
+from engagement.counting.periods import begin, zone
+from engagement.counting.recount import Comparison, compare, covered_since, rebuild
 from engagement.models import Interaction, Level
 from preferences.admin.filters import day_start
 from preferences.management.example import ExampleCommand

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from engagement.explaining import explain, waiting_at
-from engagement.sentences import tell, waits
+from engagement.explaining.history import explain, waiting_at
+from engagement.explaining.sentences import tell, waits
 from preferences.links import Channel
 from preferences.management import lookups
 from preferences.management.example import ExampleCommand

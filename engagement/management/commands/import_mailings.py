@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, transaction
 
-from engagement import mailing_imports
-from engagement.mailing_imports import MailingImport, Problem, Result
-from engagement.mailing_rows import MailingFileError, MailingRow, MailingRowError, find_columns, read_row
+from engagement.mailings import imports
+from engagement.mailings.imports import MailingImport, Problem, Result
+from engagement.mailings.rows import MailingFileError, MailingRow, MailingRowError, find_columns, read_row
 from preferences.csv_rows import CsvFile
 from preferences.management import lookups
 from preferences.management.example import ExampleCommand
@@ -64,7 +64,7 @@ class Command(ExampleCommand):
 
     def _import(self, importer: MailingImport) -> None:
         with CsvFile.open(self.path) as file, progress("B", self.path.stat().st_size, is_size=True) as bar:
-            for batch in batched(self._rows(file), mailing_imports.BATCH_SIZE):
+            for batch in batched(self._rows(file), imports.BATCH_SIZE):
                 result = importer.write(batch)
                 self.result.add(result)
                 self._report(result.problems)

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError
 
-from engagement import feed_positions
-from engagement.feed import InteractionFeed, Page, Wanted
-from engagement.feed_lines import COLUMNS, Line, cursor_line
-from engagement.feed_positions import COUNTING, FeedCursor, KeptPosition, position
+from engagement.feed import positions
+from engagement.feed.lines import COLUMNS, Line, cursor_line
+from engagement.feed.positions import COUNTING, FeedCursor, KeptPosition, position
+from engagement.feed.stream import InteractionFeed, Page, Wanted
 from engagement.models import Kind
 from preferences.feed import Cursor, FeedError
 from preferences.management import lookups
@@ -51,7 +51,7 @@ class Command(ExampleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["after_restore"]:
-            count = feed_positions.forget_transactions()
+            count = positions.forget_transactions()
             self.stdout.write(f"{count} interactions were put at the feed's beginning. All readers start over now.")
             return
         if options["limit"] is not None and options["limit"] < 1:

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from engagement import keeping, keeping_people, pseudonyms
-from engagement.keeping import Step
+from engagement.retention import expiry, people, pseudonyms
+from engagement.retention.expiry import Step
 from preferences.management.example import ExampleCommand
 from preferences.streams import progress
 
@@ -33,8 +33,8 @@ class Command(ExampleCommand):
         now, is_dry_run = timezone.now(), bool(options["dry_run"])
         try:
             steps = [
-                *keeping.drop_past(now, is_dry_run=is_dry_run),
-                *keeping_people.delete_past(now, is_dry_run=is_dry_run),
+                *expiry.drop_past(now, is_dry_run=is_dry_run),
+                *people.delete_past(now, is_dry_run=is_dry_run),
             ]
             for step in steps:
                 self.stdout.write(_tell(step))

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from engagement import short_links
+from engagement.tracking import short_links
 from preferences.link_urls import DOORS, short_url_of, url_of
 from preferences.links import MAY_LACK_TOPIC, Channel, Claims, LinkKey, Purpose, seal, seal_many
 from preferences.management import lookups

@@ -10,9 +10,9 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from engagement import rejudging
 from engagement.detection import RULES_VERSION
 from engagement.models import Rejudgement
+from engagement.rejudging import runs
 from preferences.admin.filters import day_start
 from preferences.feed import utc
 from preferences.management import lookups
@@ -52,7 +52,7 @@ class Command(ExampleCommand):
             self.stdout.write("\n".join(tell(run)))
 
     def _work(self, run: Rejudgement, *, is_applied: bool) -> None:
-        work = rejudging.look_and_apply if is_applied else rejudging.look
+        work = runs.look_and_apply if is_applied else runs.look
         try:
             with progress("rows") as bar:
 
