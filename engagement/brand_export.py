@@ -78,6 +78,7 @@ TABLES = (
     Table("tallies", "engagement.Tally"),
     Table("reach", "engagement.Reach"),
     Table("touches", "engagement.Touch"),
+    Table("page_views", "engagement.PageView"),
     Table("scanned", "engagement.Scanned"),
     Table("counting_switches", "engagement.CountingSwitch", without=("decided_by_id",)),
     Table("rejudgements", "engagement.Rejudgement"),

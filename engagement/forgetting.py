@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from engagement.models import Conversion, Rejudgement, Revision, Scanned, Touch
+from engagement.models import Conversion, PageView, Rejudgement, Revision, Scanned, Touch
 from preferences.erasing import erase_in_turn
 from preferences.models import Outcome, Recipient
 from preferences.models.writing import turn_of
@@ -28,6 +28,7 @@ def forget(recipient: Recipient, actor: str = "") -> Outcome:
 def forget_counts(recipient_id: UUID) -> None:
     """Forget what is kept of the recipient for counting. The counts stay: they are of nobody in particular."""
     Touch.objects.filter(recipient_id=recipient_id).delete()
+    PageView.objects.filter(recipient_id=recipient_id).delete()
     Scanned.objects.filter(recipient_id=recipient_id).delete()
     Conversion.objects.filter(recipient_id=recipient_id).delete()
     Revision.objects.filter(recipient_id=recipient_id).delete()
@@ -46,6 +47,7 @@ WHERE erasure.source = 'erasure' AND erasure.changed_at > now() - interval '1 da
 """
 _COUNTED = {
     "engagement_touch": "first_at",
+    "engagement_pageview": "first_at",
     "engagement_scanned": "first_at",
     "engagement_conversion": "occurred_at",
     "engagement_revision": "occurred_at",

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from engagement.models import Conversion, Interaction, Revision, Scanned, Touch
+from engagement.models import Conversion, Interaction, PageView, Revision, Scanned, Touch
 from preferences.directory import Link
 from preferences.feed import utc
 from preferences.knowing import fields_of, person_at
@@ -24,12 +24,13 @@ _COLUMNS = (
     *("visit", "visitor", "network", "agent", "send_age", "record", "segment", "link"),
 )
 # What is kept of a person beside the interactions, and comes from them or from the brand.
-_BESIDE: dict[str, tuple[type[Conversion | Touch | Scanned | Revision], tuple[str, ...]]] = {
+_BESIDE: dict[str, tuple[type[Conversion | Touch | PageView | Scanned | Revision], tuple[str, ...]]] = {
     "conversions": (
         Conversion,
         ("id", "mailing", "segment", "topic", "link", "name", "key", "value", "currency", "occurred_at"),
     ),
     "first_moments": (Touch, ("mailing", "act", "link", "channel", "topic", "segment", "first_at", "cleaned_at")),
+    "page_views": (PageView, ("visit", "mailing", "channel", "first_at", "results")),
     "robots": (Scanned, ("domain", "first_at", "last_at", "events", "messages")),
     "revisions": (
         Revision,

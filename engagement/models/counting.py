@@ -1,6 +1,6 @@
 """What is counted of the interactions, how far that has come, and what was changed about it later.
 
-Rows of the first four are written by SQL in the thousands (engagement/counting). `start` is the beginning of an hour,
+Rows of the first five are written by SQL in the thousands (engagement/counting). `start` is the beginning of an hour,
 a day or a month in the server's time zone. Counts are exact: recounting the interactions gives the same.
 """
 
@@ -37,6 +37,10 @@ class Dimension(models.TextChoices):
     NETWORK = "network"  # ("", who owns the network, or the network itself)
     AGENT = "agent"  # ("", the program, cut)
     PACE = "pace"  # (mailing, ""), by `age`: when after sending
+    DOOR = "door"  # ("", the source), of the ledger's opt-outs; `record` is what is counted (engagement/counting/doors)
+    MAIL_DOOR = "maildoor"  # (mailing, the source), the same
+    VIEW = "view"  # ("", ""), of page views; `record` is what came of one (engagement/counting/page_views)
+    MAIL_VIEW = "mailview"  # (mailing, ""), the same
 
 
 class Act(models.TextChoices):
@@ -132,6 +136,23 @@ class Touch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} of {self.mailing}"
+
+
+class PageView(models.Model):
+    """What came of one view of the unsubscribe page, as it counts in the tallies: `results` are words with a blank in
+    between. A view of which nothing counts has no row."""
+
+    pk = models.CompositePrimaryKey("recipient_id", "visit")
+    recipient_id = models.UUIDField()
+    visit = models.BigIntegerField()
+    brand_id = models.BigIntegerField()
+    channel = models.CharField(max_length=5)
+    mailing = models.CharField(max_length=100)
+    first_at = models.DateTimeField()
+    results = models.CharField(max_length=120)
+
+    def __str__(self) -> str:
+        return f"page view: {self.results}"
 
 
 class Scanned(models.Model):

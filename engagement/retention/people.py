@@ -26,6 +26,8 @@ _TOUCHES = """
 FROM engagement_touch
 WHERE act = ANY(%(tracked)s) AND first_at < %(nobody)s OR act <> ALL(%(tracked)s) AND first_at < %(visits)s
 """
+# As long as a month of visits is stored, what is judged anew in it needs to know how it counted before.
+_PAGE_VIEWS = "FROM engagement_pageview WHERE first_at < date_trunc('month', %(visits)s::timestamptz, 'UTC')"
 _SCANNED = "FROM engagement_scanned WHERE last_at < %(nobody)s"
 _CONVERSIONS = "FROM engagement_conversion WHERE occurred_at < %(clicks)s"
 # A cell goes when all of its time is past: a month that begins before the border may end after it. Months begin by the
@@ -38,6 +40,7 @@ WHERE brand_id = ANY(%(brands)s) AND dimension = ANY(%(dimensions)s)
 """
 _STATEMENTS = {
     "engagement_touch": _TOUCHES,
+    "engagement_pageview": _PAGE_VIEWS,
     "engagement_scanned": _SCANNED,
     "engagement_conversion": _CONVERSIONS,
     "engagement_tally": _COUNTS.format(table="engagement_tally"),

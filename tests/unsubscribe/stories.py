@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from engagement.models import Conversion, Interaction, Rejudgement, Revision, Scanned, Touch
+from engagement.models import Conversion, Interaction, PageView, Rejudgement, Revision, Scanned, Touch
 from engagement.recording.recorder import recorder
 from preferences.links import Channel, Purpose
 from preferences.models import Companions, LeavingAnswer, Recipient
@@ -98,6 +98,7 @@ def _count(alice: Recipient) -> None:
     message = {"recipient_id": alice.id, "brand_id": alice.brand_id, "mailing": "2026-11"}
     about = {"topic": "news", "segment": "loyal"}
     Touch.objects.create(**message, **about, act="click", link=77, channel="email", first_at=now, cleaned_at=now)
+    PageView.objects.create(**message, visit=8150, channel="email", first_at=now, results="asked asked_pressed")
     Conversion.objects.create(
         **message, **about, link=77, name="order", key=bytes(range(32)), value=19, currency="EUR", occurred_at=now
     )

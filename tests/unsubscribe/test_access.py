@@ -40,6 +40,7 @@ HANDLED = {
     "engagement_interaction",
     "engagement_conversion",
     "engagement_touch",
+    "engagement_pageview",
     "engagement_scanned",
     "engagement_revision",
     "django_admin_log",
