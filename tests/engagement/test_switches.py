@@ -24,7 +24,7 @@ from engagement.models import CountingSwitch, Dimension, Interaction, Learned, R
 from engagement.rejudging import revising, runs
 from preferences.models import Brand
 from tests.engagement.makers import make_interaction
-from tests.engagement.test_rejudge import BROWSER, CHROME
+from tests.engagement.rejudging import BROWSER, CHROME
 from tests.makers import make_brand
 
 pytestmark = pytest.mark.django_db
