@@ -19,6 +19,7 @@ from tests.browser.hands import move
 from tests.browser.programs import CURL, PYTHON, WGET, forms_in, request
 from tests.browser.serving import HOUR, Farewell, new_address, template, wait_until
 from tests.browser.story import Story
+from tests.browser.test_people import DROPPED_ANSWER
 from tests.browser.webmail import Webmail
 from unsubscribe.doors import PURPOSES
 from unsubscribe.urls import urlpatterns
@@ -367,6 +368,25 @@ def test_a_page_whose_clock_is_pushed_ahead_is_put_back(
         page.bring_to_front()
         page.goto(server.link(alice))
         expect(page.get_by_role("status")).to_contain_text("You are unsubscribed")
+        page.clock.fast_forward(40_000)
+        story = reinstated(explain, alice, "arrive")
+    assert story.sources == ["arrival", "reinstatement"]
+    assert story.signals("arrive") >= {"clock_ahead"}
+
+
+def test_a_pushed_clock_is_seen_though_the_first_answer_was_dropped(
+    peoples_chromium: Browser, network: dict[str, str], server: Farewell, explain: Explain
+) -> None:
+    """The server has opted out by the first call, which the program did not let the page hear of."""
+    alice = new_address()
+    with peoples_chromium.new_context(extra_http_headers=network) as context:
+        page = context.new_page()
+        page.clock.install()
+        page.bring_to_front()
+        page.add_init_script(DROPPED_ANSWER)
+        page.goto(server.link(alice))
+        assert explain(alice, "arrive").state() == "out"
+        page.evaluate("new Promise(requestAnimationFrame)")
         page.clock.fast_forward(40_000)
         story = reinstated(explain, alice, "arrive")
     assert story.sources == ["arrival", "reinstatement"]
