@@ -66,6 +66,24 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+# The tables that a page offers as files, by the end of its route.
+TABLES = {
+    "/leaving/": ("outcomes", "topics", "doors", "time", "comebacks", "reasons", "comments"),
+    "/overview/": ("opens", "clicks", "mailings", "doors"),
+    "/comparison/": ("ways", "mailings"),
+    "/figures/": ("opens", "clicks", "funnel", "links", "segments", "conversions"),
+    "/automations/": ("automations", "time", "mails"),
+    "/segments/": ("segments", "mailings", "open-rates", "click-rates"),
+    "/scanners/": ("soon", "deeds", "domains", "networks", "programs", "learned"),
+    "/behind-scanner/": ("domains", "newest", "gateways"),
+    "/mailing/prevented/": ("trend",),
+}
+
+
+def tables_of(place: Place) -> tuple[str, ...]:
+    return next((tables for end, tables in TABLES.items() if place.route.endswith(end)), ())
+
+
 def walk(patterns: list[Any], before: str = "") -> Iterator[Place]:
     for pattern in patterns:
         route = before + str(pattern.pattern)
@@ -112,21 +130,12 @@ def queries(place: Place, tenant: Tenant) -> Iterator[dict[str, Any]]:
             yield {name: value}
     yield {"_popup": "1", "_to_field": "id", "brand__id__exact": tenant.brand_id}
     yield {**named, "_changelist_filters": f"brand__id__exact={tenant.brand_id}"}
-    if place.route.endswith("/leaving/"):
-        for table in ("outcomes", "topics", "doors", "time", "comebacks", "reasons", "comments"):
-            yield {"csv": table, "period": "90"}
-            yield {"csv": table, "brand": tenant.brand_id, "topic": tenant.topic_id}
-    if place.route.endswith(("/overview/", "/comparison/", "/figures/")):
-        for table in ("opens", "clicks", "mailings", "doors", "ways", "funnel", "links", "segments", "conversions"):
-            yield {"csv": table, "period": "90", "brand": tenant.brand_id, "sort": "left"}
-    if place.route.endswith(("/automations/", "/segments/", "/scanners/", "/behind-scanner/", "/mailing/prevented/")):
+    if tables := tables_of(place):
         yield {"period": "90", "automation": f"{tenant.word}-welcome", "segment": f"{tenant.word}-loyal"}
-        for table in (
-            *("automations", "time", "mails", "open-rates", "segments", "mailings"),
-            *("soon", "deeds", "domains", "networks", "programs", "learned", "newest", "gateways", "trend"),
-        ):
-            yield {"csv": table, "period": "90"}
-            yield {"csv": table, "period": "90", "brand": tenant.brand_id}
+        yield {"csv": tables[0], "brand": tenant.brand_id, "topic": tenant.topic_id, "sort": "left"}
+    for table in tables:
+        yield {"csv": table, "period": "90"}
+        yield {"csv": table, "period": "90", "brand": tenant.brand_id}
     if place.route == "autocomplete/":
         for model, field in (
             ("topic", "brand"),

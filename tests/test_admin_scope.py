@@ -21,7 +21,7 @@ from preferences.admin.lists import FarewellAdmin
 from preferences.models import Brand
 from preferences.site import FarewellSite, SuperusersOnly
 from tests.makers import make_cause, make_recipient
-from tests.places import PLACES, groups, posts, queries
+from tests.places import PLACES, groups, posts, queries, tables_of
 from tests.tenants import Tenant, make_ghost, make_log, make_tenant, rows_of
 
 pytestmark = pytest.mark.django_db
@@ -99,8 +99,9 @@ def test_no_page_of_ones_own_shows_or_changes_another_brand(
     before = rows_of(zebra)
     for path, place in [(path, each) for each in GROUPS[group] for path in each.paths(apple)]:
         for query in ({}, *queries(place, apple)):
-            response = member.get(path, query, follow=True)
-            assert not zebra.is_in(response.content.decode()), (path, query)
+            text = member.get(path, query, follow=True).content.decode()
+            assert not zebra.is_in(text), (path, query)
+            assert set(re.findall(r"csv=([\w-]+)", text)) <= {*tables_of(place)}, "Name the table in tests/places.py."
         for data in (*posts(place, zebra), *posts(place, apple)):
             text = member.post(path, data, follow=True).content.decode()
             assert not zebra.is_in(without(data, text)), (path, data)
