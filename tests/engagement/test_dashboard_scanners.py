@@ -114,6 +114,25 @@ def test_each_domain_is_a_recount(admin_client: Client) -> None:
     assert ordered == sorted(ordered, reverse=True)
 
 
+@pytest.mark.parametrize("slug", ["domains", "networks", "programs"])
+def test_each_number_stands_under_its_name(admin_client: Client, slug: str) -> None:
+    brand = make_brand()
+    for number, kind in enumerate(("hidden_visit", "click", "click", "visit")):
+        visitor = {"record": DEEDS[kind], "agent": "Bot/1", "network": "192.0.2.0", "send_age": 700}
+        make_event(brand, "m0", kind, number, "machine", domain="firm.example", **visitor)
+    make_event(brand, "m0", "click", 0, domain="firm.example")
+    count_everything()
+    head, *rows = saved(admin_client, PAGE, slug)
+    [row] = [dict(zip(head, row, strict=True)) for row in rows]
+    told = {"Opened the mail": 0, "Clicked": 2, "Unsubscribe page": 1, "Ran its script": 0, "Hidden link": 1}
+    told |= {"Robots’ events": 4, "Within a minute": 0, "10 to 60 minutes": 4, "Time not known": 0}
+    told |= {"Recipients": 4} if slug == "domains" else {}
+    assert {name: int(row[name]) for name in told} == told
+    assert [cell for name, cell in row.items() if name.startswith("Of all")] == [
+        "80.0%" if slug == "domains" else "100.0%"
+    ]
+
+
 def test_the_bar_of_a_domain_says_how_soon_they_came(admin_client: Client) -> None:
     make_crowd()
     count_everything()

@@ -101,11 +101,7 @@ def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -
         "domains",
         "Domains of the recipients",
         (
-            "Domain",
-            "Robots’ events",
-            "Of all from there",
-            *_COLUMNS,
-            "Recipients",
+            *("Domain", "Robots’ events", "Of all from there", "Recipients", *_COLUMNS),
             *(("Gateway",) if has_gateways() else ()),
         ),
         tuple(
