@@ -22,7 +22,7 @@ from preferences.switches import Board, board_of, returning
 from preferences.wishes import Form, Reading, Wishes
 from preferences.wording import spoken_list
 from unsubscribe import confirmations, nonces, notices
-from unsubscribe.bodies import read_form
+from unsubscribe.bodies import MAX_CHOICES_BYTES, read_form
 from unsubscribe.doors import Visit
 from unsubscribe.nonces import NonceKind
 
@@ -35,7 +35,7 @@ def preferences(request: HttpRequest, door: str, token: str) -> HttpResponse:
     if request.method != "POST":
         visit.record(Kind.PREFERENCES_VISIT, "page")
         return centre.page()
-    fields = read_form(request)
+    fields = read_form(request, MAX_CHOICES_BYTES)
     return centre.undo(fields) if "undo" in fields else centre.press(fields)
 
 
