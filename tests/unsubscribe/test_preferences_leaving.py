@@ -134,6 +134,7 @@ def test_with_double_opt_in_a_mail_asks_and_nothing_is_switched_on_before(client
     page = desk.switch(desk.news, is_on=True)
     assert "We are sending a mail to a•••@e•••.org. Only its link switches on: News." in page.status()
     assert "Not changed yet." in page.status()
+    assert "<title>Your preferences –" in page.html
     assert desk.gets() == [False, True]
     assert page.form("Save").values("on") == [f"{desk.offers.id}e"]
 

@@ -18,7 +18,7 @@ from preferences.models import (
 )
 from tests.makers import make_cause, make_topic
 from tests.unsubscribe.desk import PHONE, Desk, in_days, make_companion
-from tests.unsubscribe.forms import Form, open_page, send
+from tests.unsubscribe.forms import Form, Page, open_page, send
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +121,19 @@ def test_saving_what_was_shown_changes_nothing(desk: Desk) -> None:
     assert form.first_button == "Save"
     assert "Nothing changed." in desk.save(form).status()
     assert desk.mail.changes() == []
+
+
+def test_the_title_says_what_came_of_a_press(desk: Desk) -> None:
+    assert title(desk.page()) == "Your preferences – Demo Letters"
+    assert title(desk.save(desk.form())) == "Nothing changed – Your preferences – Demo Letters"
+    saved = desk.switch(desk.news, is_on=False)
+    assert title(saved) == "Saved – Your preferences – Demo Letters"
+    undo = saved.form("Undo")
+    assert title(undo.press(desk.client, "Undo")) == "Undone – Your preferences – Demo Letters"
+
+
+def title(page: Page) -> str:
+    return page.html.partition("<title>")[2].partition("</title>")[0]
 
 
 def test_everything_that_was_changed_is_saved_by_one_press_in_one_transaction(desk: Desk) -> None:

@@ -40,9 +40,19 @@ def test_everything_is_paused_until_a_day_of_ones_own_and_goes_on_by_one_press(d
     assert desk.gets() == [True, True]
 
 
-def test_a_day_that_was_typed_counts_where_a_browser_shows_the_field_at_once(desk: Desk) -> None:
-    desk.save(desk.form().set("until-all", in_days(40).isoformat()))
+def test_a_day_without_the_choice_of_one_is_asked_about(desk: Desk) -> None:
+    """Who has chosen "No pause" after all does not see the day that their browser still sends."""
+    page = desk.save(desk.form().set("until-all", in_days(40).isoformat()))
+    assert "choose “Another day” above; else empty this field." in page.words
+    assert not Pause.objects.exists()
+    assert "Nothing changed." in desk.save(page.form("Save").set("until-all", "")).status()
+    desk.save(page.form("Save").set("pause-all", "day").set("until-all", in_days(40).isoformat()))
     assert Pause.objects.get().until == in_days(40)
+
+
+def test_a_day_beside_a_span_is_not_asked_about(desk: Desk) -> None:
+    desk.save(desk.form().set("pause-all", "14d").set("until-all", in_days(40).isoformat()))
+    assert Pause.objects.get().until == in_days(14)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +90,7 @@ def test_the_field_with_the_wrong_day_has_the_focus_and_names_its_error(desk: De
 
 def test_today_is_too_early_and_two_years_are_the_most(desk: Desk) -> None:
     last = today().replace(year=today().year + 2, day=min(today().day, 28))
-    desk.save(desk.form().set("until-all", today().isoformat()))
+    desk.save(desk.form().set("pause-all", "day").set("until-all", today().isoformat()))
     assert not Pause.objects.exists()
-    desk.save(desk.form().set("until-all", last.isoformat()))
+    desk.save(desk.form().set("pause-all", "day").set("until-all", last.isoformat()))
     assert Pause.objects.get().until == last
