@@ -45,13 +45,15 @@ class Command(ExampleCommand):
         covered = covered_since()
         since = max(filter(None, (options["since"], covered)), default=None)
         since = since and begin(since, Level.MONTH)
-        if options["rebuild"]:
-            return self._rebuild(since, is_narrowed=since != covered)
         try:
+            if options["rebuild"]:
+                return self._rebuild(since, is_narrowed=since != covered)
             check_zone()
+            return self._check(since) if options["check"] else self._count()
         except ZoneError as error:
             raise CommandError(str(error)) from None
-        return self._check(since) if options["check"] else self._count()
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Run it again.", returncode=130) from None
 
     def _count(self) -> None:
         try:
