@@ -36,7 +36,7 @@ def is_of_another_zone() -> bool:
     """Whether some of the figures are of days that are none in `TIME_ZONE`. Costs little where the name is the same."""
     if counted_zone() == settings.TIME_ZONE:
         return False
-    days = Tally.objects.filter(dimension=Dimension.BRAND, level=Level.DAY)
+    days = Tally.objects.filter(dimension__in=[Dimension.BRAND, Dimension.DOOR], level=Level.DAY)
     return any(begin(start, Level.DAY) != start for start in days.values_list("start", flat=True).distinct())
 
 
