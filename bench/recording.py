@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from statistics import median
 
-from bench import traffic
+from bench import copying, traffic
 from bench.landing import CONNECTIONS
 from bench.load import BenchError, Load, loading, read
 from bench.report import Line, say
@@ -19,8 +19,7 @@ _SECONDS_BEFORE_KILL = 5
 
 def measure(stage: Stage) -> list[Line]:
     kills = 2 if stage.is_quick else 5
-    say("recorder: rows")
-    lines = [Line("recorder", "Interactions judged and stored, one thread", _rows_per_second(stage), "rows/s")]
+    lines = copying.measure(stage)
     rows, milliseconds, opt_outs, acknowledged = [], [], 0, 0
     for number in range(kills):
         say(f"recorder: kill {number + 1} of {kills}")
@@ -45,34 +44,6 @@ def measure(stage: Stage) -> list[Line]:
             note=f"of {acknowledged:,} acknowledged",
         ),
     ]
-
-
-def _rows_per_second(stage: Stage) -> float:
-    """In this process, with nothing else to do: from the queue to the committed row."""
-    from engagement.models import Kind
-    from engagement.recording.recorder import Event, Recorder
-    from engagement.visitors import Sighting
-    from preferences.directory import directory
-
-    number = 10_000
-    tokens = traffic.tokens(stage, Purpose.UNSUBSCRIBE, number)
-    links = [directory.open(token, Purpose.UNSUBSCRIBE) for token in tokens]
-    headers = [
-        ("GET", agent, "en", "cross-site", "navigate", "document", "?1", *[None] * 6) for agent in traffic.AGENTS
-    ]
-    rates = []
-    for _ in range(3):
-        events = [
-            Event(link, Kind.VISIT, "page", Sighting(headers[n % len(headers)], f"10.9.{n // 250}.{n % 250}"), n)
-            for n, link in enumerate(links)
-        ]
-        recorder = Recorder()
-        start = time.perf_counter()
-        for event in events:
-            recorder.record(event)
-        recorder.flush()
-        rates.append(number / (time.perf_counter() - start))
-    return median(rates)
 
 
 def _kill_under_landings(stage: Stage) -> tuple[int, float]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from bench.counting import fill
+from bench import year
+from bench.clock import clock
 from bench.report import Line, say
 from bench.stage import Stage
 
 _WITHIN_AN_HOUR = 10_000_000  # interactions
+_YEAR = 100_000_000  # how dense they are: the 30 days of such a year have some ten million
 # Some visits and clicks of people were taken for a robot's, as before an update that mattered.
 _STALE = """
 UPDATE engagement_interaction SET verdict = 'machine', record = kind || '_machine_behaviour'
@@ -25,15 +26,15 @@ def measure(stage: Stage) -> list[Line]:
     from engagement.rejudging import runs
 
     count = 20_000 if stage.is_quick else 300_000
-    fill(stage, count)
+    year.fill(stage, _YEAR, limit=count)
     runs.look_and_apply(_run(stage), lambda rows: say("recounting: what was made up is judged by the rules"))
     stage.database.execute(_STALE)
     while count_next(timezone.now()):
         say("recounting: interactions counted")
     run = _run(stage, is_of_switch=True)
-    start = time.perf_counter()
-    runs.look_and_apply(run, lambda rows: say(f"recounting: {run.seen_count:,} of {count:,} judged again"))
-    rate = run.seen_count / (time.perf_counter() - start)
+    with clock() as spent:
+        runs.look_and_apply(run, lambda rows: say(f"recounting: {run.seen_count:,} of {count:,} judged again"))
+    rate = spent.rate(run.seen_count)
     changed = 100 * run.revisions.count() / run.seen_count
     return [
         Line(
@@ -42,7 +43,8 @@ def measure(stage: Stage) -> list[Line]:
             rate,
             "rows/s",
             aim=_WITHIN_AN_HOUR / 3_600,
-            note=f"{changed:.1f} % of them changed; 10 million would take {_WITHIN_AN_HOUR / rate / 60:,.0f} minutes",
+            note=f"{changed:.1f} % of them changed; 10 million would take {_WITHIN_AN_HOUR / rate / 60:,.0f} minutes; "
+            + spent.words(run.seen_count),
         )
     ]
 

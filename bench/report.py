@@ -13,7 +13,7 @@ from typing import Any
 class Line:
     """`value`, or the ratio where there is one, is judged against `aim`: a limit if `is_limit`, else a minimum.
 
-    `beside` is the yardstick's own figure.
+    `beside` is the yardstick's own figure, `more` what only the file of figures has.
     """
 
     part: str
@@ -25,6 +25,7 @@ class Line:
     aim: float | None = None
     is_limit: bool = False
     note: str = ""
+    more: dict[str, float] | None = None
 
     @classmethod
     def compared(

@@ -10,7 +10,7 @@ from django.tasks import task
 from django.utils import timezone
 
 from engagement import learning, mail_hosts
-from engagement.counting import counter
+from engagement.counting import counter, zones
 from engagement.models import Rejudgement
 from engagement.recording import partitions
 from engagement.rejudging import runs
@@ -40,7 +40,8 @@ def keep() -> int:
 @cron("* * * * *")
 @task
 def count_interactions() -> int | None:
-    """Count what waits into the figures; return how many, None if somebody else does."""
+    """Count what waits into the figures; return how many, None if somebody else does. Raises ZoneError."""
+    zones.check_zone()
     count = counter.count_all()
     if count:
         logger.info("%d interactions counted", count)

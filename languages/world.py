@@ -59,7 +59,9 @@ url = "https://leave.example.org/p/AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGhIjKlMnOpQrS
 def contexts(code):
     yield brand, "notice", {"topic_name": "News", "back_url": url}
     yield brand, "everything", {"day": "", "preferences_url": url}
-    yield brand, "everything", {"day": spoken_date(date(2027, 9, 30), code), "preferences_url": url}
+    pause = {"day": spoken_date(date(2027, 9, 30), code), "is_one_press": True}
+    yield brand, "everything", {**pause, "preferences_url": url}
+    yield brand, "again", {"preferences_url": url}
     yield brand, "links", {"links": [("Demo Letters", url)]}
     yield None, "links", {"links": []}
     yield brand, "confirm", {"offers": [("News", url), ("Offers", url)], "hidden_url": url}

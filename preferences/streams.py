@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from preferences.links import MAX_ADDRESS_LENGTH, Channel
 MAX_LINE_BYTES = 1024  # three times the longest address
 BATCH_SIZE = 8192
 _BOM = b"\xef\xbb\xbf"
+_NAP_SECONDS = 0.1  # how soon a signal ends the waiting
 
 # The text as it was given, and the address that mail goes to: "" when the text is none.
 type Entry = tuple[str, str]
@@ -108,3 +112,26 @@ def quiet_end() -> Iterator[None]:
         # Python flushes stdout once more when it ends; let that succeed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
+
+
+class Following:
+    """Waiting for more to write, until Ctrl-C or SIGTERM: the first ends after a whole line, a second at once."""
+
+    def __init__(self, interval: float) -> None:
+        """Every `interval` seconds. Takes the signals, where this thread may."""
+        self.is_stopping = False
+        self._interval = interval
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._stop)
+
+    def wait(self) -> bool:
+        """Let the interval pass; return whether to go on."""
+        end = time.monotonic() + self._interval
+        while not self.is_stopping and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _NAP_SECONDS))
+        return not self.is_stopping
+
+    def _stop(self, number: int, _frame: object) -> None:
+        self.is_stopping = True
+        signal.signal(number, signal.SIG_DFL)

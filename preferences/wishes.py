@@ -152,9 +152,13 @@ class Reading:
         choice, text = form.text("pause", key), form.text("until", key).strip()
         if choice in _SPANS:
             return _SPANS[choice]()
-        if choice != "day" and not text:
+        if choice != "day" and text:
+            # Styles hide the field of who has chosen a day and thought better of it; it is sent all the same.
+            errors[key] = gettext("To pause until this day, choose “%(another_day)s” above; else empty this field.") % {
+                "another_day": gettext("Another day")
+            }
             return None
-        return self._day(text, key, errors)
+        return self._day(text, key, errors) if choice == "day" else None
 
     def _day(self, text: str, key: int | str, errors: dict[int | str, str]) -> date | None:
         first, last = pause_limits()

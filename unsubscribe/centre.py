@@ -22,7 +22,7 @@ from preferences.switches import Board, board_of, returning
 from preferences.wishes import Form, Reading, Wishes
 from preferences.wording import spoken_list
 from unsubscribe import confirmations, nonces, notices
-from unsubscribe.bodies import read_form
+from unsubscribe.bodies import MAX_CHOICES_BYTES, read_form
 from unsubscribe.doors import Visit
 from unsubscribe.nonces import NonceKind
 
@@ -35,7 +35,7 @@ def preferences(request: HttpRequest, door: str, token: str) -> HttpResponse:
     if request.method != "POST":
         visit.record(Kind.PREFERENCES_VISIT, "page")
         return centre.page()
-    fields = read_form(request)
+    fields = read_form(request, MAX_CHOICES_BYTES)
     return centre.undo(fields) if "undo" in fields else centre.press(fields)
 
 
@@ -82,7 +82,7 @@ class Centre:
         if wish == "off":
             return self._saved(self.person.leave_everything(self._cause()))
         if wish == "back":
-            return self._saved(self._come_back())
+            return self._saved(self._come_back(), is_back=True)
         if "save" in fields:
             return self._save(Form.read(fields), is_machine=is_machine)
         visit.record(Kind.PREFERENCES_SAVE, "unchanged")
@@ -138,15 +138,15 @@ class Centre:
             with translation.override(self.visit.language.code):
                 (self.asked if is_asked else self.unasked).extend(name_of(*pair) for pair in coming)
 
-    def _saved(self, outcome: Outcome) -> HttpResponse:
+    def _saved(self, outcome: Outcome, *, is_back: bool = False) -> HttpResponse:
         """Say what this page view has changed: now, or when the same form was sent before."""
         rows = self._own_changes()
-        for row in rows:
-            if row.id in outcome.change_ids and _stops_everything(row):
-                notices.announce_everything(row.id)
         language = self.visit.language.code
         board = self._board(rows)
         summary, brand = pages.told(rows, board, language), self.visit.link.brand
+        is_all_off = bool(summary.off) and board.is_all_off and not board.suppressions
+        fresh = [row for row in rows if row.id in outcome.change_ids]
+        notices.announce_save(fresh, is_back=is_back, is_all_off=is_all_off)
         answer = Answer(
             summary=summary,
             asked=spoken_list(self.asked, language),
@@ -177,9 +177,3 @@ class Centre:
 
     def _cause(self, *, is_provisional: bool = False) -> Cause:
         return self.visit.cause(Source.PREFERENCE_PAGE, self.verdict, is_provisional=is_provisional)
-
-
-def _stops_everything(change: PreferenceChange) -> bool:
-    """Whether it is by this change that everything was left or paused, for the first time or longer."""
-    is_left = change.has_suppressed and not change.replaced.get("suppression")
-    return is_left or (change.has_paused and change.paused_until is not None)

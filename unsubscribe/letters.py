@@ -71,7 +71,7 @@ def deliver(mail: EmailMultiAlternatives) -> bool:
         raise DeliveryError(type(error).__name__) from None
 
 
-def deliver_or_later(mail: EmailMultiAlternatives, task: Task[..., bool], asked: str, attempt: int) -> bool:
+def deliver_or_later(mail: EmailMultiAlternatives, task: Task[..., bool], asked: str | int, attempt: int) -> bool:
     """Send as `deliver` does; where the mail server is away, have `task` try again later with what was `asked`. Raises
     DeliveryError the last time."""
     try:

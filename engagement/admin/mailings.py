@@ -9,6 +9,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -17,7 +19,8 @@ from engagement.admin.mailing_form import MailingForm, MailingRowForm
 from engagement.models import Delivery, Mailing, RecordingGap
 from preferences.admin.filters import FormFilter
 from preferences.admin.lists import FarewellAdmin, LookOnlyAdmin, TypedInline
-from preferences.admin.scope import within
+from preferences.admin.scope import OwnRelatedFilter, choices_of, within
+from preferences.models import Topic
 
 
 class AutomationFilter(FormFilter):
@@ -38,6 +41,16 @@ class AutomationFilter(FormFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(automation=self.value) if self.value else queryset
+
+
+class TopicFilter(OwnRelatedFilter):
+    """Topics of several brands may be called the same: then each stands with its brand."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
+        topics = choices_of(request.user, Topic.objects.select_related("brand").defer("brand__logo"))
+        topics = topics.order_by("brand__name", "brand_id", "position", "name")
+        has_brands = len({topic.brand_id for topic in topics}) > 1
+        return [(topic.pk, f"{topic.brand}: {topic.name}" if has_brands else topic.name) for topic in topics]
 
 
 class DeliveryInline(TypedInline[Delivery, Mailing]):
@@ -68,7 +81,7 @@ class MailingAdmin(FarewellAdmin[Mailing]):
     form = MailingForm
     inlines = [DeliveryInline]
     list_display = [
-        *("named", "figures", "sent_at", "sent_count", "delivered_count"),
+        *("named", "figures", "sent", "sent_count", "delivered_count"),
         *("kind", "automation", "channel", "about", "brand"),
     ]
     list_display_links = ["named"]
@@ -76,7 +89,7 @@ class MailingAdmin(FarewellAdmin[Mailing]):
     list_select_related = ["brand"]
     ordering = [Coalesce("sent_at", "created_at").desc(), "slug"]
     list_filter = [
-        *("brand", "kind", "channel", AutomationFilter, "topics", "sent_at", "created_at"),
+        *("brand", "kind", "channel", AutomationFilter, ("topics", TopicFilter), "sent_at", "created_at"),
         ("delivered_count", admin.EmptyFieldListFilter),
     ]
     search_fields = ["slug", "name", "automation"]
@@ -105,6 +118,10 @@ class MailingAdmin(FarewellAdmin[Mailing]):
     def named(self, mailing: Mailing) -> SafeString:
         aside = format_html('<span class="fw-aside">{}</span>', mailing.slug) if mailing.name else ""
         return format_html("{}{}", mailing.name or mailing.slug, aside)
+
+    @admin.display(description="sent", ordering="sent_at", empty_value="–")
+    def sent(self, mailing: Mailing) -> str | None:
+        return date_format(timezone.localtime(mailing.sent_at), "j M Y H:i") if mailing.sent_at else None
 
     @admin.display(description="topics")
     def about(self, mailing: Mailing) -> str:

@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from engagement.admin.chart import draw, funnel, moment_label
+from engagement.admin.dashboards.state import state
 from engagement.admin.period import PERIODS, ScopeForm
 from engagement.figures.prevented import Delivered, Figures, figures
 from engagement.models import Mailing
-from preferences.admin.scope import within
+from preferences.admin.scope import brands_of, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def prevented_view(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpRe
     }
     if form.is_valid():
         context |= _shown(form) | {"form": ScopeForm(request.user, initial=form.cleaned_data)}
+        context["state"] = state(request, list(brands_of(request.user)), "")
     return TemplateResponse(request, "admin/engagement/interaction/prevented.html", context)
 
 
@@ -71,16 +73,16 @@ def _numbers(result: Figures, parameters: dict[str, str]) -> list[Number]:
         Number(
             "Robot visits that unsubscribed nobody",
             landings.prevented_count,
-            f"If opening the link were enough, as on many pages, robots would have taken {landings.recipient_count:,} "
-            f"{_people(landings.recipient_count)} off your lists.{_left(landings.left_count)}",
+            f"Only robots opened the pages of {landings.message_count:,} {_messages(landings.message_count)}. Were "
+            "opening enough, as on many pages, each would have unsubscribed someone."
+            f"{_left(landings.left_count)}",
             _interactions(parameters, verdict__exact="machine", kind="landing"),
         ),
         Number(
             "Robots that ran the page’s script, in vain",
             scripts.prevented_count,
-            "Pages that unsubscribe as soon as their script runs would have let them: "
-            f"{scripts.recipient_count:,} {_people(scripts.recipient_count)} would be gone."
-            f"{_left(scripts.left_count)}",
+            f"For {scripts.message_count:,} {_messages(scripts.message_count)} only robots ran it. Pages that "
+            f"unsubscribe as soon as it runs would have lost someone by each.{_left(scripts.left_count)}",
             _interactions(parameters, verdict__exact="machine", kind="arrive"),
         ),
         Number(
@@ -92,22 +94,22 @@ def _numbers(result: Figures, parameters: dict[str, str]) -> list[Number]:
         ),
         Number(
             "Put back by itself",
-            result.reinstated.recipient_count,
-            "People whom a robot had ended at first, because it looked like one of them; later evidence showed what it "
+            result.reinstated.count,
+            "Opt-outs that a robot had made at first, because it looked like a person; later evidence showed what it "
             "was. They are counted among the opt-outs below, too.",
             _ledger(parameters, source__exact="reinstatement"),
         ),
         Number(
             "Undone",
-            undone.recipient_count,
-            "People who came back with one click after leaving. Many would mean that people leave by mistake.",
+            undone.count,
+            "Opt-outs taken back with one click. Many would mean that people leave by mistake.",
             _ledger(parameters, source__exact="undo"),
         ),
     ]
 
 
-def _people(count: int) -> str:
-    return "person" if count == 1 else "people"
+def _messages(count: int) -> str:
+    return "message" if count == 1 else "messages"
 
 
 def _left(count: int) -> str:
@@ -116,7 +118,7 @@ def _left(count: int) -> str:
 
 def _sources(result: Figures, parameters: dict[str, str]) -> list[tuple[str, int, int, str]]:
     return [
-        (row.source.label, row.recipient_count, row.topic_count, _ledger(parameters, source__exact=row.source.value))
+        (row.source.label, row.count, row.topic_count, _ledger(parameters, source__exact=row.source.value))
         for row in result.opt_outs
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from preferences import csv_rows
 
 MOST_DRAWN = 12
 NOT_KNOWN = "–"
+_FIGURE = re.compile(r"-?[\d,.]*%?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A row as it is written down: each cell, and whether its column is one of figures."""
+
+    row: Row
+    cells: tuple[tuple[int | str, bool], ...]
+    is_total: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
-    """A column's head, which sorts by its column where it has a URL."""
+    """A column's head, which sorts by its column where it has a URL. Figures stand at the right, below one another."""
 
     name: str
     url: str = ""
     is_sorted: bool = False
+    is_figure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,20 @@ class Table:
     def heads(self) -> list[Head]:
         urls = self.sorts or ("",) * len(self.columns)
         pairs = enumerate(zip(self.columns, urls, strict=True))
-        return [Head(name, url, index == self.sorted_by) for index, (name, url) in pairs]
+        return [Head(name, url, index == self.sorted_by, self._is_figure(index)) for index, (name, url) in pairs]
+
+    @property
+    def lines(self) -> list[Line]:
+        """The rows as they are written down, the total last."""
+        are_figures = [self._is_figure(index) for index in range(1, len(self.columns))]
+        rows = (*self.rows, *((self.total,) if self.total else ()))
+        return [Line(row, tuple(zip(row.cells, are_figures, strict=False)), row is self.total) for row in rows]
+
+    def _is_figure(self, index: int) -> bool:
+        """Whether the column has nothing but numbers, shares of them and what is not known."""
+        cells = [row.cells[index - 1] for row in self.rows if 0 < index <= len(row.cells)]
+        known = [cell for cell in cells if cell not in ("", NOT_KNOWN)]
+        return bool(known) and all(isinstance(cell, int) or _FIGURE.fullmatch(cell) for cell in known)
 
     @property
     def drawn(self) -> tuple[Row, ...]:

@@ -23,6 +23,7 @@ class Tables:
     tally: str = "engagement_tally"
     reach: str = "engagement_reach"
     touch: str = "engagement_touch"
+    page_view: str = "engagement_pageview"
     scanned: str = "engagement_scanned"
 
 
@@ -36,7 +37,7 @@ CREATE TEMP TABLE IF NOT EXISTS counting_change (
     sign smallint, id bigint, occurred_at timestamptz, hour timestamptz, day timestamptz, brand_id bigint,
     recipient_id uuid, domain text, channel text, topic text, mailing text, segment text, kind text, answer text,
     record text, verdict text, link bigint, age smallint, coarse_age smallint, network text, agent text,
-    is_cleaned boolean, is_machine boolean
+    is_cleaned boolean, is_machine boolean, visit bigint
 ) ON COMMIT DROP;
 CREATE TEMP TABLE IF NOT EXISTS counting_touched (
     recipient_id uuid, mailing text, act text, link bigint, brand_id bigint, channel text,
@@ -58,7 +59,8 @@ _COLUMNS = f"""
              CASE family(i.network) WHEN 4 THEN '24' ELSE '48' END, ''),
     left(regexp_replace(i.agent, '([0-9]+)([._][0-9]+)+', '\\1', 'g'), 120),
     judged.verdict IN ('human', 'unsure') OR i.kind IN ('one_click', 'conversion'),
-    judged.verdict = 'machine' AND i.kind NOT IN ('one_click', 'conversion')
+    judged.verdict = 'machine' AND i.kind NOT IN ('one_click', 'conversion'),
+    CASE WHEN i.kind IN ('visit', 'header_visit', 'arrive', 'confirm') THEN i.visit END
 """
 _NEW = f"""
 INSERT INTO counting_change

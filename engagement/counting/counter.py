@@ -1,4 +1,5 @@
-"""The counter: interactions become figures, each exactly once, in the order of the feed.
+"""The counter: interactions become figures, each exactly once, in the order of the feed. The ledger's changes come
+first (engagement/counting/doors.py).
 
 One transaction takes the next stretch of the feed: a second look at its opens and clicks, the counts, and how far it
 has come, all of it or nothing. An advisory lock lets one counter work at a time, so a second one simply leaves. Only
@@ -25,6 +26,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from engagement.counting.changes import STORED, Change, Tables, gather_new, gather_revised, look_up_by_index
+from engagement.counting.doors import count_changes
+from engagement.counting.page_views import look_at_views
 from engagement.counting.position import COUNTED_AFTER, Place, move, place, try_lock
 from engagement.counting.scans import note_scans
 from engagement.counting.tallies import add_events
@@ -45,11 +48,13 @@ class CountingError(Exception):
 def count_all(
     now: datetime | None = None, progress: Callable[[int], object] = int, size: int = BATCH_SIZE
 ) -> int | None:
-    """Count what waits, stretch by stretch; return how many rows, None if somebody else is counting.
+    """Count what waits, stretch by stretch; return how many interactions, None if somebody else is counting.
 
-    `progress` is told the number of rows of each stretch. Raises CountingError.
+    `progress` is told the number of interactions of each stretch. Raises CountingError.
     """
     now, total = now or timezone.now(), 0
+    while count_changes(size):
+        pass
     while count := count_next(now, size):
         total += count
         progress(count)
@@ -88,6 +93,7 @@ def recount(changes: Iterable[Change], counted: Place | None = None) -> None:
     if gather_revised(changes, counted):
         add_events()
         touch_revised(counted)
+        look_at_views(counted)
         note_scans(counted)
 
 
@@ -164,4 +170,5 @@ def _count_rows(after: Place, to: Place, tables: Tables = STORED) -> None:
     gather_new(after, to)
     add_events(tables)
     touch_new(tables)
+    look_at_views(to, tables)
     note_scans(to, tables)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
+from django.utils import timezone
 
 from engagement.models import Position
 
 NAME = "counting"
+LEDGER = "counting:ledger"
 COUNTED_AFTER = timedelta(minutes=2)  # so that the second look knows what came around an event
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = 0x0FA2E_0005
@@ -52,3 +54,14 @@ def counted_until() -> datetime | None:
     """Up to when the figures are complete, but for what reaches the database late; None before the first count."""
     moved_at = Position.objects.filter(name=NAME).values_list("moved_at", flat=True).first()
     return moved_at - COUNTED_AFTER if moved_at and moved_at > NEVER else None
+
+
+def ledger_place() -> Place:
+    """Return how far the ledger has been counted."""
+    row = Position.objects.filter(name=LEDGER).values_list("xid", "id_read").first()
+    return Place(*row) if row else Place()
+
+
+def move_ledger(to: Place) -> None:
+    values = {"xid": to.xid, "id_read": to.id, "moved_at": timezone.now()}
+    Position.objects.update_or_create(name=LEDGER, defaults=values)

@@ -18,6 +18,8 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from engagement.counting.changes import STORED, Tables, gather_stored, look_up_by_index
+from engagement.counting.doors import count_stored
+from engagement.counting.page_views import look_at_views
 from engagement.counting.periods import begin, following
 from engagement.counting.position import Place, lock, place
 from engagement.counting.scans import note_scans
@@ -30,8 +32,9 @@ from preferences.models import PreferenceChange, Source
 
 _SHOWN = 20  # differences of each table
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-_RECOUNTED = Tables("recounted_tally", "recounted_reach", "recounted_touch", "recounted_scanned")
-_PAIRS = [(getattr(STORED, name), getattr(_RECOUNTED, name)) for name in ("tally", "reach", "touch", "scanned")]
+_NAMES = ("tally", "reach", "touch", "page_view", "scanned")
+_RECOUNTED = Tables(**{name: f"recounted_{name}" for name in _NAMES})
+_PAIRS = [(getattr(STORED, name), getattr(_RECOUNTED, name)) for name in _NAMES]
 _MONTH = re.compile(r"_(\d{4})_(\d{2})(?:_(\w+))?$")
 
 
@@ -123,10 +126,10 @@ def rebuild(since: datetime | None, progress: Callable[[int], object] = int) -> 
         for name in ("tally", "reach"):
             cursor.execute(_DELETE[name], [since or _ALWAYS])
         if since is None:
-            cursor.execute("TRUNCATE engagement_touch, engagement_scanned")
+            cursor.execute("TRUNCATE engagement_touch, engagement_pageview, engagement_scanned")
         else:
-            cursor.execute("DELETE FROM engagement_touch")
-        for stored, recounted in _PAIRS if since is None else _PAIRS[:3]:
+            cursor.execute("DELETE FROM engagement_touch; DELETE FROM engagement_pageview")
+        for stored, recounted in _PAIRS if since is None else _PAIRS[:4]:
             cursor.execute(f"INSERT INTO {stored} SELECT * FROM {recounted}")  # noqa: S608
     return count
 
@@ -135,12 +138,14 @@ _DELETE = {
     "tally": "DELETE FROM engagement_tally WHERE start >= %s",
     "reach": "DELETE FROM engagement_reach WHERE start >= %s",
 }
-# What a message got before then, it got first; only later rows are counted again.
-_KEPT_TOUCHES = """
+# What a message got before then, it got first, and a page view that began before then counts there; only later rows
+# are counted again.
+_KEPT = """
 INSERT INTO recounted_touch
 SELECT recipient_id, mailing, act, link, brand_id, channel, topic, segment, first_at,
        CASE WHEN cleaned_at < %(since)s THEN cleaned_at END
-FROM engagement_touch WHERE first_at < %(since)s
+FROM engagement_touch WHERE first_at < %(since)s;
+INSERT INTO recounted_page_view SELECT * FROM engagement_pageview WHERE first_at < %(since)s;
 """
 
 
@@ -150,7 +155,8 @@ def _recount(since: datetime | None, progress: Callable[[int], object]) -> int:
             cursor.execute(f"DROP TABLE IF EXISTS pg_temp.{recounted}")
             cursor.execute(f"CREATE TEMP TABLE {recounted} (LIKE {stored} INCLUDING ALL) ON COMMIT DROP")
         if since:
-            cursor.execute(_KEPT_TOUCHES, {"since": since})
+            cursor.execute(_KEPT, {"since": since})
+    count_stored(since or _ALWAYS, _RECOUNTED)
     counted, total = place(), 0
     span = Interaction.objects.filter(occurred_at__gte=since or _ALWAYS).aggregate(
         first=Min("occurred_at"), last=Max("occurred_at")
@@ -161,17 +167,18 @@ def _recount(since: datetime | None, progress: Callable[[int], object]) -> int:
     look_up_by_index()
     while start <= span["last"]:
         end = start + timedelta(days=1)
-        total += (count := _recount_day(start, end, counted))
+        total += (count := _recount_day(start, end, counted, since))
         progress(count)
         start = end
     look_up_by_index(is_on=False)
     return total
 
 
-def _recount_day(start: datetime, end: datetime, counted: Place) -> int:
+def _recount_day(start: datetime, end: datetime, counted: Place, since: datetime | None) -> int:
     if count := gather_stored(start, end, counted):
         add_events(_RECOUNTED)
         touch_new(_RECOUNTED)
+        look_at_views(counted, _RECOUNTED, since)
         note_scans(counted, _RECOUNTED)
     return count
 

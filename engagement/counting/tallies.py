@@ -1,6 +1,9 @@
-"""Numbers of events: from what was gathered (engagement/counting/changes.py) into the cells of the tallies."""
+"""Numbers of events: from what was gathered (engagement/counting/changes.py) into the cells of the tallies. What
+else is counted is merged into cells of its own."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db import connection
 
@@ -27,12 +30,12 @@ _FINE = """
     HAVING sum(sign) <> 0
 """
 # A cell that comes to nothing goes: counting again would not make it.
-_MERGE = f"""
-MERGE INTO {{tally}} AS cell
+_MERGE = """
+MERGE INTO {tally} AS cell
 USING (
     SELECT brand_id, dimension, level, date_trunc(level, start, %(zone)s) AS start, mailing, value, channel, record,
            verdict, age::smallint AS age, sum(events)::bigint AS events
-    FROM ({_FINE}) AS fine, (VALUES ('hour'), ('day'), ('month')) AS levels(level)
+    FROM ({fine}) AS fine, (VALUES ('hour'), ('day'), ('month')) AS levels(level)
     WHERE level <> 'hour' OR dimension NOT IN ('domain', 'network', 'agent')
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
     HAVING sum(events) <> 0
@@ -47,10 +50,16 @@ WHEN MATCHED THEN UPDATE SET events = cell.events + added.events
 WHEN NOT MATCHED THEN INSERT (brand_id, dimension, level, start, mailing, value, channel, record, verdict, age, events)
     VALUES (added.brand_id, added.dimension, added.level, added.start, added.mailing, added.value, added.channel,
             added.record, added.verdict, added.age, added.events)
-"""  # noqa: S608
+"""
 
 
 def add_events(tables: Tables = STORED) -> None:
     """Add what was gathered, in the caller's transaction."""
+    merge(_FINE, tables)
+
+
+def merge(fine: str, tables: Tables, **values: Any) -> None:
+    """Add what the statement `fine` yields, cells by the hour or by the day (what has no hours), to those and to the
+    larger ones. `zone` is among its values."""
     with connection.cursor() as cursor:
-        cursor.execute(_MERGE.format(tally=tables.tally), {"zone": zone().key})
+        cursor.execute(_MERGE.format(tally=tables.tally, fine=fine), values | {"zone": zone().key})

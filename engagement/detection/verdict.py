@@ -11,7 +11,7 @@ from engagement.detection.open_rules import OPEN_RULES
 from engagement.detection.rules import CONTEXT_RULES, RULES, Rule, Signal
 
 # Stored with every interaction. Raise it whenever a rule or a weight changes.
-RULES_VERSION = 3
+RULES_VERSION = 4
 MACHINE_SCORE = 3  # points from which a visit counts as a machine's, and from which none commits by arriving
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from preferences.csv_rows import harmless
 from preferences.feed import utc
@@ -48,6 +50,13 @@ def revision_line(cursor: str, action: str, before: tuple[Any, ...], judged: tup
 def cursor_line(cursor: str) -> Line:
     """Nothing but where to go on: what came before it was of other brands or kinds."""
     return Line(tuple({"type": "cursor", "cursor": cursor}.get(name) for name in COLUMNS))
+
+
+def erasure_line(cursor: str, moment: datetime, brand: str, channel: str, recipient: UUID) -> Line:
+    """Whose rows are to be deleted, up to which moment."""
+    about = {"brand": brand, "channel": channel, "recipient": str(recipient), "occurred_at": utc(moment)}
+    values = {"type": "erasure", "action": "remove", "cursor": cursor} | about
+    return Line(tuple(values.get(name) for name in COLUMNS))
 
 
 def _line(kind_of_line: str, action: str, cursor: str, before: tuple[Any, ...], judged: tuple[Any, ...]) -> Line:

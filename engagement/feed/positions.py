@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from engagement.counting.position import NAME, lock
+from engagement.counting.position import LEDGER, NAME, lock
 from engagement.models import Position
 from preferences.feed import Cursor, FeedError
 
@@ -17,26 +17,29 @@ COUNTING = NAME  # up to which row all has been counted
 PRUNED_ROWS, PRUNED_REVISIONS = "pruned", "pruned:revisions"  # up to which row retention has dropped some
 _START = Cursor()
 _END = Cursor(0, 10**18 - 1)  # as many digits as a cursor may have
+_PARTS = ("feed", "revisions", "erasures")  # of what is kept under a reader's name
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,23}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedCursor:
-    """A place in the feed: after these rows and these revisions."""
+    """A place in the feed: after these rows, these revisions and, of the ledger, these erasures."""
 
     rows: Cursor = _START
     revisions: Cursor = _START
+    erasures: Cursor = _START
 
     @classmethod
     def parse(cls, text: str) -> FeedCursor:
-        """Read the form `742.16-750.3`. Raises FeedError."""
-        rows, dash, revisions = text.partition("-")
-        if not dash:
-            raise FeedError(f"{text!r} is no cursor. Use one that this feed gave, such as 742.16-750.3, or none.")
-        return cls(Cursor.parse(rows), Cursor.parse(revisions))
+        """Read the form `742.16-750.3-751.9`, of which the last part may be missing. Raises FeedError."""
+        parts = text.split("-")
+        if len(parts) not in (2, 3):
+            raise FeedError(f"{text!r} is no cursor. Use one that this feed gave, such as 742.16-750.3-751.9, or none.")
+        return cls(*map(Cursor.parse, parts))
 
     def __str__(self) -> str:
-        return f"{self.rows}-{self.revisions}"
+        parts = [self.rows, self.revisions] + ([self.erasures] if self.erasures != _START else [])
+        return "-".join(map(str, parts))
 
 
 def position(name: str) -> Cursor:
@@ -59,7 +62,7 @@ class KeptPosition:
         if not _NAME.match(name):
             raise FeedError(f"{name!r} is no name: use 1 to 24 of a-z, 0-9, _ and -, first a letter or digit.")
         self._name = name
-        self._names = (f"feed:{name}", f"revisions:{name}")
+        self._names = tuple(f"{part}:{name}" for part in _PARTS)
         self.cursor = self._stored()
 
     def move(self, to: FeedCursor) -> None:
@@ -72,15 +75,14 @@ class KeptPosition:
                     f"Another reader has moved the position {self._name!r} at the same time: what was written last"
                     " was written twice. Let only one read under a name."
                 )
-            for name, cursor in zip(self._names, (to.rows, to.revisions), strict=True):
+            for name, cursor in zip(self._names, (to.rows, to.revisions, to.erasures), strict=True):
                 row = Position.objects.filter(name=name)
                 row.update(xid=cursor.xid, id_read=cursor.id, moved_at=timezone.now())
         self.cursor = to
 
     def _stored(self) -> FeedCursor:
         found = _positions(*self._names)
-        rows, revisions = (found.get(name, _START) for name in self._names)
-        return FeedCursor(rows, revisions)
+        return FeedCursor(*(found.get(name, _START) for name in self._names))
 
 
 def _positions(*names: str) -> dict[str, Cursor]:
@@ -105,9 +107,10 @@ def forget_transactions() -> int:
         cursor.execute(_FORGET_ROWS, {"xid": counted.xid, "id": counted.id})
         count: int = cursor.rowcount
         cursor.execute(_FORGET_REVISIONS)
-        for name in (PRUNED_ROWS, PRUNED_REVISIONS):
+        for name in (PRUNED_ROWS, PRUNED_REVISIONS, LEDGER):  # the ledger is counted anew
             Position.objects.filter(name=name).delete()
-        Position.objects.filter(Q(name__startswith="feed:") | Q(name__startswith="revisions:")).delete()
+        for part in _PARTS:
+            Position.objects.filter(name__startswith=f"{part}:").delete()
         if counted != _START:
             Position.objects.filter(name=COUNTING).update(xid=_END.xid, id_read=_END.id)
     return count

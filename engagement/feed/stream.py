@@ -1,9 +1,10 @@
 """The interactions as a feed: each once for every reader, none skipped however late it committed, judged as counted.
 
-Two streams make it one. Rows come in the order (transaction, id), and only those that counting has passed: what is
+Three streams make it one. Rows come in the order (transaction, id), and only those that counting has passed: what is
 behind it is complete and has had its second look. Revisions come in the same kind of order, behind the rows they are
 about. A row that was revised before its reader came is told as it was before the revisions that the reader has yet to
-get, so that whoever applies line after line always stands where the figures stood.
+get, so that whoever applies line after line always stands where the figures stood. Erasures come last: of whoever is
+told to be gone, no row from before comes any more.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from django.db import connection
 
+from engagement.feed import erasures
 from engagement.feed.lines import Line, interaction_line, revision_line
 from engagement.feed.positions import COUNTING, PRUNED_REVISIONS, PRUNED_ROWS, FeedCursor, position
 from preferences.feed import Cursor, FeedError
@@ -56,6 +58,7 @@ _ABOUT = """
        brand.slug, i.channel, i.mailing, i.segment, i.topic, i.purpose, i.answer, i.visit, host(i.network), i.agent,
        i.send_age, link.url
 """
+# A row from before its person's erasure was written late, by a process that did not know, and will be swept.
 # `was` is the first revision that the reader has yet to get: what it replaced is what holds at this place of the feed.
 _ROW_AS_IT_WAS = """
 SELECT i.xid, i.id, i.id, i.occurred_at, i.kind, i.recipient_id, coalesce(was.old_verdict, i.verdict),
@@ -80,6 +83,11 @@ LEFT JOIN engagement_trackedlink AS link
 WHERE (%(brand)s::bigint IS NULL OR i.brand_id = %(brand)s)
   AND (%(kinds)s::text[] IS NULL OR i.kind = ANY(%(kinds)s))
   AND (NOT %(is_cleaned)s OR coalesce(was.old_verdict, i.verdict) = ANY(%(verdicts)s))
+  AND NOT EXISTS (
+      SELECT FROM preferences_preferencechange AS erasure
+      WHERE erasure.recipient_id = i.recipient_id AND erasure.source = 'erasure'
+        AND erasure.changed_at >= i.occurred_at
+  )
 ORDER BY i.xid, i.id
 """
 _ROWS = _ROW_AS_IT_WAS + _ABOUT + _OF_ROWS
@@ -144,10 +152,14 @@ class InteractionFeed:
         revised = self._horizon()
         counted = position(COUNTING)
         self._check(counted)
+        if self.cursor == FeedCursor():  # nothing was told yet that could have to be erased
+            self.cursor = replace(self.cursor, erasures=erasures.newest(revised))
         while found := _end_of_page(_INTERACTIONS, self.cursor.rows, counted):
             yield from self._page(self._rows_up_to(*found))
         while found := _end_of_page(_REVISED, self.cursor.revisions, revised):
             yield from self._page(self._revisions_up_to(*found))
+        while found := _end_of_page(erasures.LEDGER, self.cursor.erasures, revised):
+            yield from self._page(self._erasures_up_to(*found))
 
     def waiting_count(self) -> int:
         """Return how many rows and revisions there are to go through now, of all brands and kinds."""
@@ -180,6 +192,10 @@ class InteractionFeed:
             lines.append(revision_line(cursor, self._action(before[1], judged[4]), before, judged))
         return Page(lines, replace(after, revisions=end), read_count)
 
+    def _erasures_up_to(self, end: Cursor, read_count: int) -> Page:
+        lines = erasures.erasures_between(self.cursor, end, self._wanted.brand_id)
+        return Page(lines, replace(self.cursor, erasures=end), read_count)
+
     def _action(self, old_verdict: str, new_verdict: str) -> str:
         """What the reader does: a row that comes into the cleaned figures is new to it, one that goes is taken back."""
         was, is_now = old_verdict in CLEANED, new_verdict in CLEANED
@@ -190,7 +206,7 @@ class InteractionFeed:
     def _horizon(self) -> Cursor:
         """Return the end of the revisions that are complete. Raises FeedError when the cursor is of another cluster."""
         oldest_running, next_id = _fetch(_SNAPSHOT, {})[0]
-        if max(self.cursor.rows.xid, self.cursor.revisions.xid) >= next_id:
+        if max(self.cursor.rows.xid, self.cursor.revisions.xid, self.cursor.erasures.xid) >= next_id:
             raise FeedError(
                 f"The cursor {self.cursor} is ahead of this database: it comes from another one, or from before a"
                 " backup was restored. Start over without a cursor, and skip by id what you already have."
@@ -200,6 +216,7 @@ class InteractionFeed:
                 "The interactions come from another database cluster, as after a restore from a dump: their order is"
                 " not this one's. Run `manage.py interactions --after-restore` once, then start over without a cursor."
             )
+        erasures.check_cluster(next_id)
         return Cursor(oldest_running - 1, _LAST_ID)
 
     def _check(self, counted: Cursor) -> None:

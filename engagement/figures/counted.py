@@ -27,6 +27,11 @@ CLEANED = ("human", "unsure")
 UNJUDGED = ("one_click", "conversion")  # records that count whatever program made them
 BY_DAY = frozenset({Dimension.DOMAIN, Dimension.NETWORK, Dimension.AGENT})  # the finest level that they have
 _OF_MAILINGS = frozenset({Dimension.MAILING, Dimension.SEGMENT, Dimension.LINK, Dimension.PACE})
+_BY_MAILING = {  # what is kept without mailings, and with them
+    Dimension.BRAND: Dimension.MAILING,
+    Dimension.DOOR: Dimension.MAIL_DOOR,
+    Dimension.VIEW: Dimension.MAIL_VIEW,
+}
 _TALLY_KEYS = ("brand_id", "start", "mailing", "value", "channel", "record", "verdict", "age")
 _REACH_KEYS = ("brand_id", "start", "mailing", "value", "channel", "act", "is_cleaned")
 
@@ -97,8 +102,9 @@ def tallies(
 ) -> list[TallyRow]:
     """Return numbers of events by `keys`: brand_id, start, mailing, value, channel, record, verdict, age.
 
-    `start` is the beginning of an hour, day or month, as `unit` says. A scope with mailings turns the dimension brand
-    into mailing; raises ValueError for topics, domains, networks and agents, which are not kept by mailing.
+    `start` is the beginning of an hour, day or month, as `unit` says. A scope with mailings turns the dimensions brand,
+    door and view into what is kept of them by mailing; raises ValueError for topics, domains, networks and agents,
+    which are not kept so.
     """
     _check(keys, _TALLY_KEYS)
     query = _Query("engagement_tally", "events", scope, dimension, keys, unit)
@@ -158,9 +164,9 @@ class _Query:
         self, table: str, sum_of: str, scope: Counted, dimension: Dimension, keys: tuple[str, ...], unit: Level
     ) -> None:
         names = scope.named_mailings
-        if names is not None and dimension == Dimension.BRAND:
-            dimension = Dimension.MAILING
-        if names is not None and dimension not in _OF_MAILINGS:
+        if names is not None:
+            dimension = _BY_MAILING.get(dimension, dimension)
+        if names is not None and dimension not in (*_OF_MAILINGS, *_BY_MAILING.values()):
             raise ValueError(f"{dimension.label} is not counted by mailing.")
         finest = Level.DAY if dimension in BY_DAY else Level.HOUR
         self._period = (scope.start, scope.end, finest, unit if "start" in keys else None)

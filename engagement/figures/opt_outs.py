@@ -1,16 +1,21 @@
-"""Opt-outs by door, from the ledger's rows of a period, read by its index on brand and time."""
+"""Opt-outs by door, as the counter has them of the ledger (engagement/counting/doors.py)."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
+from engagement.figures.counted import Counted, TallyRow, tallies
+from engagement.models import Dimension, Level
 from preferences.models import Source
 
 HOURLY_UP_TO = timedelta(days=3, hours=1)  # three days are 73 hours when a clock is put back
+OF_PAGE = (Source.ARRIVAL, Source.CONFIRM_BUTTON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,11 @@ class Scope:
         return self.end - self.start <= HOURLY_UP_TO
 
     @property
+    def counted(self) -> Counted:
+        """The same of what is counted."""
+        return Counted(self.start, self.end, self.brand_ids, self.channel, self.mailing)
+
+    @property
     def values(self) -> dict[str, Any]:
         """What the statements call it."""
         brands = None if self.brand_ids is None else sorted(self.brand_ids)
@@ -37,39 +47,31 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class OptOuts:
-    """Opt-outs through one door, or what put them back: topics, and how many recipients of them there were (a
-    suppression has no topic)."""
+    """Opt-outs through one door, or what put them back: topics, and how often people left (or came back), once for all
+    that one leaves within an hour. A suppression has no topic."""
 
     source: Source
     topic_count: int
-    recipient_count: int
+    count: int
 
 
-# A final door that settles a provisional opt-out writes the ledger too; it is not an opt-out more. An undo that ends
-# a suppression writes `out` for the topics that stay off.
-_BY_SOURCE = """
-SELECT source, sum(topics)::bigint, count(*)
-FROM (
-    SELECT source, recipient_id, count(topic_id) AS topics
-    FROM preferences_preferencechange
-    WHERE changed_at >= %(start)s AND changed_at < %(end)s
-      AND CASE WHEN source IN ('undo', 'reinstatement') THEN state <> 'out' AND replaced ->> 'state' = 'out'
-               ELSE state = 'out' AND replaced ->> 'state' IS DISTINCT FROM 'out' END
-      AND (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(mailing)s = '' OR mailing = %(mailing)s)
-      AND (%(channel)s = '' OR channel = %(channel)s)
-    GROUP BY source, recipient_id
-) AS left_by
-GROUP BY source
-ORDER BY 3 DESC, 2 DESC, 1
-"""
-
-
-def by_source(scope: Scope) -> list[OptOuts]:
+def by_source(scope: Counted) -> list[OptOuts]:
     """Return the opt-outs by door, and what put some back (undo, reinstatement), the most first."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '64MB'")  # a year's people stay in memory
-        rows = rows_of(_BY_SOURCE, scope)
-    return [OptOuts(Source(source), topics, recipients) for source, topics, recipients in rows]
+    return by_door(doors(scope, "value", "record"))
+
+
+def by_door(rows: Iterable[TallyRow]) -> list[OptOuts]:
+    """The same of the counts of doors."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        found[row.value][row.record] += row.events
+    sums = [OptOuts(Source(source), counts["topic"], counts["opt_out"]) for source, counts in found.items()]
+    return sorted(sums, key=lambda row: (-row.count, -row.topic_count, row.source.value))
+
+
+def doors(scope: Counted, *keys: str, unit: Level = Level.DAY) -> list[TallyRow]:
+    """Return the counts of doors by keys: `value` is the source, `record` opt_out, topic or view."""
+    return tallies(scope, Dimension.DOOR, *keys, unit=unit)
 
 
 def rows_of(statement: str, scope: Scope, **values: Any) -> list[tuple[Any, ...]]:

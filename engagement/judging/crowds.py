@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from engagement.detection.open_rules import is_proxy_agent
+from engagement.judging import arrays
 from engagement.judging.context import program_of
 from engagement.models import Interaction, Kind
 from preferences.prepared import fetch_all
@@ -15,23 +16,25 @@ from preferences.prepared import fetch_all
 # where many open a mail at nine is no robot at its links.
 _SLOT, _MARGIN = 30, 45
 
+# Who was alone comes back as nothing. Two domains are the least and the greatest of any that there are.
 _QUERY = """
-SELECT place.number, crowd.*
-FROM unnest(%(numbers)s::int[], %(brands)s::bigint[], %(networks)s::inet[], %(are_opens)s::boolean[],
-            %(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
-     AS place(number, brand_id, network, is_open, first_at, last_at)
-CROSS JOIN LATERAL (
-    SELECT visitor, program, domain, count(DISTINCT recipient_id)
-    FROM (
-        SELECT recipient_id, domain, visitor, left(md5(agent), 12) AS program
+SELECT number, visitor, left(md5(agent), 12), domain, count(DISTINCT recipient_id), min(from_domain), max(from_domain)
+FROM (
+    SELECT place.number, near.*, near.domain AS from_domain
+    FROM unnest(%(numbers)s::int[], %(brands)s::bigint[], %(networks)s::inet[], %(are_opens)s::boolean[],
+                %(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
+         AS place(number, brand_id, network, is_open, first_at, last_at)
+    CROSS JOIN LATERAL (
+        SELECT recipient_id, domain, visitor, agent
         FROM engagement_interaction
         WHERE network = place.network AND (brand_id = place.brand_id) IS TRUE
           AND (kind = 'open') = place.is_open AND kind <> 'conversion'
           AND occurred_at BETWEEN place.first_at AND place.last_at
         LIMIT 2000
     ) AS near
-    GROUP BY GROUPING SETS ((visitor, program, domain), (domain))
-) AS crowd
+) AS around
+GROUP BY GROUPING SETS ((number, visitor, agent), (number, domain))
+HAVING count(DISTINCT recipient_id) > 1
 """
 
 
@@ -45,6 +48,8 @@ class Crowd:
     colleagues: int = 1
 
 
+ALONE = Crowd()
+
 type _Place = tuple[int, str, bool, int]
 
 
@@ -52,42 +57,40 @@ class Crowds:
     """The crowds around stored rows. A proxy is there for everybody and has none."""
 
     def __init__(self, rows: Iterable[Interaction]) -> None:
-        self._numbers: dict[_Place, int] = {}
-        for row in rows:
-            if place := _place(row):
-                self._numbers.setdefault(place, len(self._numbers))
-        self._programs: dict[tuple[int, bytes, str], dict[str, int]] = {}
+        numbers: dict[_Place, int] = {}
+        self._numbers = {row.id: numbers.setdefault(place, len(numbers)) for row in rows if (place := _place(row))}
+        self._programs: dict[tuple[int, bytes, str], tuple[int, str, str]] = {}
         self._colleagues: dict[tuple[int, str], int] = {}
-        if self._numbers:
-            self._look()
+        if numbers:
+            self._look(list(numbers))
 
     def around(self, row: Interaction) -> Crowd:
-        number = self._numbers.get(place) if (place := _place(row)) else None
+        """Return the crowd around one of the rows, `ALONE` where there is none."""
+        number = self._numbers.get(row.id)
         if number is None:
-            return Crowd()
-        domains = self._programs.get((number, bytes(row.visitor), program_of(row.agent)), {})
-        return Crowd(
-            max(1, sum(domains.values())),
-            any(domain != row.domain for domain in domains),
-            max(1, self._colleagues.get((number, row.domain), 1)),
-        )
+            return ALONE
+        colleagues = self._colleagues.get((number, row.domain), 1)
+        found = self._programs.get((number, bytes(row.visitor), program_of(row.agent))) if self._programs else None
+        if found is None:
+            return ALONE if colleagues == 1 else Crowd(colleagues=colleagues)
+        recipients, *domains = found
+        return Crowd(recipients, any(domain != row.domain for domain in domains), colleagues)
 
-    def _look(self) -> None:
-        places = list(self._numbers)
+    def _look(self, places: list[_Place]) -> None:
         firsts = [datetime.fromtimestamp(slot * _SLOT - _MARGIN, UTC) for *_, slot in places]
         values = {
-            "numbers": list(range(len(places))),
-            "brands": [brand for brand, *_ in places],
-            "networks": [network for _, network, *_ in places],
-            "are_opens": [is_open for *_, is_open, _ in places],
-            "firsts": firsts,
-            "lasts": [first + timedelta(seconds=_SLOT + 2 * _MARGIN) for first in firsts],
+            "numbers": arrays.plain(range(len(places))),
+            "brands": arrays.plain(brand for brand, *_ in places),
+            "networks": arrays.plain(network for _, network, *_ in places),
+            "are_opens": arrays.plain(is_open for *_, is_open, _ in places),
+            "firsts": arrays.moments(firsts),
+            "lasts": arrays.moments(first + timedelta(seconds=_SLOT + 2 * _MARGIN) for first in firsts),
         }
-        for number, visitor, program, domain, count in fetch_all(_QUERY, values):
+        for number, visitor, program, domain, count, *domains in fetch_all(_QUERY, values):
             if program is None:
                 self._colleagues[number, domain] = count
             else:
-                self._programs.setdefault((number, bytes(visitor), program), {})[domain] = count
+                self._programs[number, bytes(visitor), program] = (count, *domains)
 
 
 def _place(row: Interaction) -> _Place | None:

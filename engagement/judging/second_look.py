@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from engagement.detection import RULES_VERSION, Verdict, judge_facts
+from engagement.judging import arrays
+from engagement.judging.loading import load
 from engagement.judging.stored_facts import context_of_row, facts_of
 from engagement.judging.surroundings import Surroundings
 from engagement.models import Interaction, Kind
@@ -130,19 +133,19 @@ def earlier_affected(rows: Sequence[Interaction]) -> list[Interaction]:
     evidence = [row for row in rows if row.network and row.kind not in (Kind.OPEN, Kind.CONVERSION)]
     if not evidence:
         return []
-    spans: dict[tuple[Any, str, bytes], tuple[Any, Any]] = {}
+    spans: dict[tuple[UUID, str, bytes], tuple[datetime, datetime]] = {}
     for row in evidence:
         key, at = (row.recipient_id, row.mailing, bytes(row.visitor)), row.occurred_at
         first, last = spans.get(key, (at, at))
         spans[key] = (min(first, at), max(last, at))
     xid, id = min((row.xid, row.id) for row in rows)
     values = {
-        "recipients": [recipient for recipient, _, _ in spans],
-        "mailings": [mailing for _, mailing, _ in spans],
-        "visitors": [visitor for _, _, visitor in spans],
-        "firsts": [first - _EVIDENCE_SPAN for first, _ in spans.values()],
-        "lasts": [last + _EVIDENCE_SPAN for _, last in spans.values()],
+        "recipients": arrays.uuids(recipient for recipient, _, _ in spans),
+        "mailings": arrays.texts(mailing for _, mailing, _ in spans),
+        "visitors": arrays.blobs(visitor for _, _, visitor in spans),
+        "firsts": arrays.moments(first - _EVIDENCE_SPAN for first, _ in spans.values()),
+        "lasts": arrays.moments(last + _EVIDENCE_SPAN for _, last in spans.values()),
         "xid": xid,
         "id": id,
     }
-    return list(Interaction.objects.raw(_EARLIER, values))
+    return load(_EARLIER, values)

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
 from uuid import UUID
 
 from engagement.detection import Context, Trail
 from engagement.detection.organisations import is_organisation
+from engagement.judging import arrays
 from engagement.judging.context import HAND, MACHINE, is_known, program_of, without_redirect
-from engagement.judging.crowds import Crowds
+from engagement.judging.crowds import ALONE, Crowds
 from engagement.mail_hosts import gateway_of
 from engagement.models import Interaction, Kind
 from preferences.prepared import fetch_all
@@ -30,17 +30,19 @@ _PAGES = ("unsubscribe ", "preferences ")
 type Message = tuple[UUID, str]
 
 # What happened at the mails of each recipient within an hour; a robot that comes on and on is known by its first
-# thousand requests.
+# thousand requests. Opens are asked for where a click is looked at, which may follow from one; else those alone that
+# prove a robot.
 _NEAR = """
 SELECT near.*
-FROM unnest(%(recipients)s::uuid[], %(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
-     AS whom(recipient_id, first_at, last_at)
+FROM unnest(%(recipients)s::uuid[], %(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(have_clicks)s::boolean[])
+     AS whom(recipient_id, first_at, last_at, has_click)
 CROSS JOIN LATERAL (
     SELECT recipient_id, mailing, id, kind, visitor, left(md5(agent), 12),
            purpose || ' ' || topic || COALESCE(' ' || link, ''), extract(epoch FROM occurred_at)::float, verdict,
            is_hard AND jsonb_path_exists(signals, %(machine)s)
     FROM engagement_interaction
     WHERE recipient_id = whom.recipient_id AND occurred_at BETWEEN whom.first_at AND whom.last_at
+      AND (kind <> 'open' OR is_hard OR whom.has_click)
     ORDER BY occurred_at LIMIT 1000
 ) AS near
 """
@@ -53,13 +55,14 @@ WHERE act = 'open' AND link = 0
 """
 # Which mailings carry a picture that counts, as far as somebody's open has shown it.
 _PICTURED = """
-SELECT brand_id, mailing
+SELECT sent.brand_id, sent.mailing
 FROM unnest(%(brands)s::bigint[], %(mailings)s::text[]) AS sent(brand_id, mailing)
-WHERE EXISTS (
+CROSS JOIN LATERAL (
     SELECT FROM engagement_interaction AS opened
     WHERE opened.brand_id = sent.brand_id AND opened.mailing = sent.mailing AND kind = 'open'
       AND occurred_at BETWEEN %(first)s AND %(last)s
-)
+    LIMIT 1
+) AS opened
 """
 # Who came from where and was a person by a hand, in the month before; within the hour it may be the same robot.
 _PERSONS = """
@@ -122,14 +125,15 @@ class Surroundings:
         moment, link, is_click = row.occurred_at.timestamp(), _link(row), row.kind == Kind.CLICK
         crowd = self._crowds.around(row)
         programs, own = self._programs(row)
-        others = [program for name, program in programs.items() if program is not own]
+        if not is_click and own is _NOTHING and crowd is ALONE:
+            return _alone(before)
         is_one = is_organisation(row.domain)
         opened = self._has_been_opened(row, moment) if is_click else ()
         return Context(
             own=_own(own, row.id, link, moment),
-            other=_other(others, link, moment) if is_click else Trail(),
+            other=_other([one for one in programs.values() if one is not own], link, moment) if is_click else _NO_TRAIL,
             recipient_count=crowd.recipients,
-            is_one_organisation=is_one and not crowd.has_strangers,
+            is_one_organisation=is_one and crowd is not ALONE and not crowd.has_strangers,
             neighbour_count=crowd.colleagues if is_one else 1,
             was_human=is_click and self._is_known(row, moment),
             is_learned_agent=before.is_learned_agent,
@@ -172,8 +176,14 @@ class Surroundings:
         return bool(row.network) and is_known(agents, row.agent)
 
 
-_NOTHING = _Program()
+_NOTHING, _NO_TRAIL, _NO_CONTEXT = _Program(), Trail(), Context()
 _CLEANED = frozenset({"human", "unsure"})
+
+
+def _alone(before: Context) -> Context:
+    if not (before.is_learned_agent or before.is_learned_network):
+        return _NO_CONTEXT
+    return Context(is_learned_agent=before.is_learned_agent, is_learned_network=before.is_learned_network)
 
 
 def _link(row: Interaction) -> str:
@@ -181,6 +191,8 @@ def _link(row: Interaction) -> str:
 
 
 def _own(program: _Program, id: int, link: str, moment: float) -> Trail:
+    if program is _NOTHING:
+        return _NO_TRAIL
     return Trail(
         has_visited_hidden_link=_gap(program.hidden, moment) <= _HOUR,
         link_gaps=tuple(sorted(program.gaps(link, moment, _HOUR))[:_GAPS]),
@@ -189,6 +201,8 @@ def _own(program: _Program, id: int, link: str, moment: float) -> Trail:
 
 
 def _other(programs: Sequence[_Program], link: str, moment: float) -> Trail:
+    if not programs:
+        return _NO_TRAIL
     gaps = chain.from_iterable(program.gaps(link, moment, _MINUTE) for program in programs)
     return Trail(
         has_visited_hidden_link=any(_gap(program.hidden, moment) <= _MINUTE for program in programs),
@@ -201,13 +215,16 @@ _GAPS = 5  # more than any rule asks for
 
 def _mails(rows: Iterable[Interaction]) -> dict[Message, _Mail]:
     mails: defaultdict[Message, _Mail] = defaultdict(_Mail)
-    spans = _spans(rows, before=_SPAN, after=_SPAN)
+    clicked = {row.recipient_id for row in rows if row.kind == Kind.CLICK}
+    spans = _spans(rows, before=_SPAN, after=_SPAN, clicked=clicked)
     for recipient, mailing, id, kind, visitor, program, link, at, verdict, is_machine in fetch_all(
         _NEAR, {**spans, "machine": MACHINE}
     ):
         mail = mails[recipient, mailing]
         if kind == Kind.OPEN:
             mail.opens.append((at, verdict))
+            if not is_machine:
+                continue
         did = mail.visitors[bytes(visitor)][program]
         if kind not in _OF_NO_LINK:
             did.links[link].append(at)
@@ -218,22 +235,31 @@ def _mails(rows: Iterable[Interaction]) -> dict[Message, _Mail]:
     return dict(mails)
 
 
-def _spans(rows: Iterable[Interaction], before: timedelta, after: timedelta) -> dict[str, list[Any]]:
-    """The recipients of the rows, each once, with the time that is looked at."""
+def _spans(
+    rows: Iterable[Interaction], before: timedelta, after: timedelta, clicked: Collection[UUID] = ()
+) -> dict[str, str]:
+    """The recipients of the rows, each once, with the time that is looked at, and whether they are among `clicked`."""
     spans: dict[UUID, tuple[datetime, datetime]] = {}
     for row in rows:
-        first, last = spans.get(row.recipient_id, (row.occurred_at, row.occurred_at))
-        spans[row.recipient_id] = (min(first, row.occurred_at), max(last, row.occurred_at))
+        recipient, at = row.recipient_id, row.occurred_at
+        if (span := spans.get(recipient)) is None:
+            spans[recipient] = at, at
+        elif not span[0] <= at <= span[1]:
+            spans[recipient] = min(span[0], at), max(span[1], at)
     return {
-        "recipients": list(spans),
-        "firsts": [first - before for first, _ in spans.values()],
-        "lasts": [last + after for _, last in spans.values()],
+        "recipients": arrays.uuids(spans),
+        "firsts": arrays.moments(first - before for first, _ in spans.values()),
+        "lasts": arrays.moments(last + after for _, last in spans.values()),
+        "have_clicks": arrays.plain(recipient in clicked for recipient in spans),
     }
 
 
 def _opened(clicks: Sequence[Interaction]) -> dict[Message, tuple[float, float | None]]:
     messages = list({(row.recipient_id, row.mailing) for row in clicks})
-    values = {"recipients": [one for one, _ in messages], "mailings": [mailing for _, mailing in messages]}
+    values = {
+        "recipients": arrays.uuids(one for one, _ in messages),
+        "mailings": arrays.texts(mailing for _, mailing in messages),
+    }
     rows = fetch_all(_OPENED, values) if messages else []
     return {(recipient, mailing): (first, cleaned) for recipient, mailing, first, cleaned in rows}
 

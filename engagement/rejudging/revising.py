@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from engagement.counting import position
 from engagement.counting.counter import Change, recount
+from engagement.counting.zones import check_zone
 from engagement.detection import RULES_VERSION
 from engagement.models import CountingSwitch, Rejudgement, Revision
 from engagement.recording.rows import signals_json
@@ -86,10 +87,12 @@ def apply(run: Rejudgement, staged_count: int) -> None:
     """Write all that is staged, and let the run's switch hold from its first day on. Call it in a transaction: what
     else belongs to the run's end is then seen at the same moment. Counting waits meanwhile.
 
-    Raises StagedByTwoError when other than `staged_count` revisions are there, or another worker was sooner.
+    Raises StagedByTwoError when other than `staged_count` revisions are there, or another worker was sooner; ZoneError
+    when the figures are those of another time zone.
     """
     assert transaction.get_connection().in_atomic_block
     position.lock()
+    check_zone()
     is_open = Rejudgement.objects.filter(pk=run.pk, state=Rejudgement.State.APPLYING).exists()
     if not is_open or Revision.objects.filter(rejudgement=run, applied_at=None).count() != staged_count:
         raise StagedByTwoError

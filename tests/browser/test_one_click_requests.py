@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -85,6 +87,20 @@ def test_another_body_changes_nothing(server: Farewell, explain: Explain, door: 
     alice = new_address()
     assert request(server.link(alice, door), "POST", body=body, headers=FORM).status == 400
     assert explain(alice).changes == []
+
+
+@DOORS
+@pytest.mark.parametrize(("chunks", "status"), [([b"List-Unsubscribe", b"=One-Click"], 200), ([b"x" * 9_000] * 2, 413)])
+def test_a_body_without_a_length_is_read_as_well(
+    server: Farewell, explain: Explain, door: Purpose, chunks: list[bytes], status: int
+) -> None:
+    alice = new_address()
+    parts = urlsplit(server.link(alice, door))
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection.request("POST", parts.path, iter(chunks), FORM, encode_chunked=True)
+    assert connection.getresponse().status == status
+    connection.close()
+    assert explain(alice).sources == (["one_click"] if status == 200 else [])
 
 
 def test_a_one_click_that_is_sent_again_changes_nothing_more(

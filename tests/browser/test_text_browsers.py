@@ -76,6 +76,8 @@ def test_leaving_with_w3m(server: Farewell, explain: Explain) -> None:
 # The preference page
 
 
+DOWN = "\u2193"
+PAUSE = r"Pause \[(\d+)\]"
 UNTIL = r"Until \[(\d+)\]"
 
 
@@ -96,7 +98,7 @@ def tabs_to(link: str, *controls: str) -> list[str]:
 def type_in_lynx(link: str, keys: str, tmp_path: Path) -> str:
     """Open the page, type, quit; return all that was on the screen."""
     script = tmp_path / "keys"
-    names = {"\r": "^J", "\t": "<tab>"}
+    names = {"\r": "^J", "\t": "<tab>", DOWN: "Down Arrow"}
     script.write_text("".join(f"key {names.get(key, key)}\n" for key in f"{keys}qy"))
     return on_a_terminal([find("lynx"), "-accept_all_cookies", f"-cmd_script={script}", link], TERMINAL)
 
@@ -126,8 +128,9 @@ def test_pausing_until_a_day_and_going_on_with_lynx(server: Farewell, explain: E
     alice = new_address()
     link = server.link(alice, Purpose.PREFERENCES)
     day = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
-    to_day, to_save = tabs_to(link, UNTIL, button("Save"))
-    assert "Everything is paused until" in type_in_lynx(link, f"{to_day}{day}{to_save}\r", tmp_path)
+    to_pause, to_day, to_save = tabs_to(link, PAUSE, UNTIL, button("Save"))
+    another_day = f"{to_pause}\r{DOWN * 4}\r"
+    assert "Everything is paused until" in type_in_lynx(link, f"{another_day}{to_day}{day}{to_save}\r", tmp_path)
     assert explain(alice, "prefs_save").sources == ["preference_page"]
     (tabs,) = tabs_to(link, button("Go on now"))
     assert "The pause of everything has" in type_in_lynx(link, f"{tabs}\r", tmp_path)

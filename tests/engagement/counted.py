@@ -8,12 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
 
 from engagement.counting import position
-from engagement.counting.counter import Change, recount
+from engagement.counting.counter import Change, count_all, recount
 from engagement.forgetting import forget_counts
 from engagement.models import Interaction
 from engagement.recording.records import record_of
+from preferences.models import PreferenceChange
 from tests.engagement.counts import Counts
 from tests.engagement.makers import NOON, make_interaction
 
@@ -55,3 +58,21 @@ def same(found: Counts, wanted: Counts) -> None:
     assert found.reach == wanted.reach
     assert found.touches == wanted.touches
     assert found.scanned == wanted.scanned
+    assert found.views == wanted.views
+
+
+def commit_changes() -> None:
+    """Let the ledger's rows be those of earlier transactions: in a test's own nothing is complete yet."""
+    PreferenceChange.objects.exclude(xid=F("id")).update(xid=F("id"))
+
+
+def count_everything_now() -> None:
+    """All that is stored, as if it had been committed long ago."""
+    Interaction.objects.update(xid=F("id"))
+    commit_changes()
+    count_all(timezone.now() + timedelta(days=1000))
+
+
+def counted_changes() -> list[PreferenceChange]:
+    place = position.ledger_place()
+    return [row for row in PreferenceChange.objects.all() if (row.xid, row.id) <= (place.xid, place.id)]

@@ -7,14 +7,16 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from engagement.models import Interaction, Reach, Scanned, Tally, Touch
+from engagement.models import Interaction, PageView, Reach, Scanned, Tally, Touch
+from preferences.models import PreferenceChange
 
 CLEANED = ("human", "unsure")
 UNJUDGED = ("one_click", "conversion")
@@ -31,6 +33,7 @@ class Counts:
     reach: Counter[Any] = field(default_factory=Counter)
     touches: dict[Any, Any] = field(default_factory=dict)
     scanned: dict[Any, Any] = field(default_factory=dict)
+    views: dict[Any, Any] = field(default_factory=dict)
 
 
 def stored_counts() -> Counts:
@@ -45,6 +48,7 @@ def stored_counts() -> Counts:
             (row.brand_id, row.recipient_id): (row.first_at, row.last_at, row.events, row.messages)
             for row in Scanned.objects.all()
         },
+        {(row.recipient_id, row.visit): (row.first_at, row.results.split()) for row in PageView.objects.all()},
     )
 
 
@@ -77,7 +81,92 @@ def recounted(rows: Iterable[Interaction], erased: Collection[UUID] = ()) -> Cou
             touched = sum(1 for recipient, _, act, _ in counts.touches if (recipient, act) == (key[1], "scan"))
             times = (min(first_at, row.occurred_at), max(last_at, row.occurred_at))
             counts.scanned[key] = (*times, events + 1, touched)
+    _count_views(rows, counts, erased)
     return counts
+
+
+def _count_views(rows: list[Interaction], counts: Counts, erased: Collection[UUID]) -> None:
+    views: defaultdict[Any, list[Interaction]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: (row.occurred_at, row.id)):
+        if row.visit is not None and row.kind in ("visit", "header_visit", "arrive", "confirm"):
+            views[row.recipient_id, row.visit].append(row)
+    for key, alike in views.items():
+        if results := _results(alike):
+            if key[0] not in erased:
+                counts.views[key] = (alike[0].occurred_at, results)
+            first = alike[0]
+            cells = [("view", ""), ("mailview", first.mailing)] if first.mailing else [("view", "")]
+            for result, (dimension, mailing) in product(results, cells):
+                for level in ("hour", "day", "month"):
+                    start = beginning(first.occurred_at, level)
+                    cell = (first.brand_id, dimension, level, start, mailing, "", first.channel, result, "", -1)
+                    counts.tally[cell] += 1
+
+
+def _results(rows: list[Interaction]) -> list[str]:
+    """What came of one page view, of its rows in the order of time."""
+    calls, pressed = [row for row in rows if row.kind == "arrive"], any(row.kind == "confirm" for row in rows)
+    asked, done = (any(row.answer == answer for row in calls) for answer in ("ask", "done"))
+    robot = any(
+        row.verdict == "machine" and row.facts["request"]["method"] == "GET"
+        for row in rows
+        if row.kind in ("visit", "header_visit")
+    )
+    script_robot = any(row.verdict == "machine" for row in calls)
+    return [
+        *(["robot"] if robot else []),
+        *(["robot_left"] if robot and (pressed or done) else []),
+        *(["script_robot"] if script_robot else []),
+        *(["script_robot_left"] if script_robot and (pressed or done) else []),
+        *(["asked"] if asked else []),
+        *(["asked_pressed"] if asked and pressed else []),
+        *(["asked_needless"] if asked and done and not pressed else []),
+        *([f"script_{calls[-1].verdict}"] if calls else []),
+    ]
+
+
+def count_doors(changes: Iterable[PreferenceChange]) -> Counter[Any]:
+    """The cells of the ledger's rows."""
+    tally: Counter[Any] = Counter()
+    gone = [row for row in sorted(changes, key=lambda row: row.id) if _is_counted(row)]
+    for place, row in enumerate(gone):
+        earlier = [other for other in gone[:place] if other.recipient_id == row.recipient_id]
+        alike = [other for other in earlier if other.source == row.source]
+        is_first = not any(abs(other.changed_at - row.changed_at) < timedelta(hours=1) for other in alike)
+        measures = ["opt_out"] if is_first else []
+        measures += ["topic"] if row.topic_id else []
+        measures += ["view"] if _is_of_page(row) and not any(_is_same_view(row, other) for other in earlier) else []
+        cells = [("door", ""), ("maildoor", row.mailing)] if row.mailing else [("door", "")]
+        for level, (dimension, mailing), measure in product(("hour", "day", "month"), cells, measures):
+            start = beginning(row.changed_at, level)
+            about = (mailing, row.source, row.channel, measure, _verdict_of(row), -1)
+            tally[row.brand_id, dimension, level, start, *about] += 1
+    return tally
+
+
+def _is_counted(row: PreferenceChange) -> bool:
+    was = row.replaced.get("state")
+    if row.source in ("undo", "reinstatement"):
+        return row.state != "out" and was == "out"
+    return row.state == "out" and was != "out"
+
+
+def _verdict_of(row: PreferenceChange) -> str:
+    if row.source not in ("arrival", "confirm_button"):
+        return ""
+    verdict = row.evidence.get("verdict")
+    return verdict if verdict in ("human", "machine") else "unsure"
+
+
+def _is_of_page(row: PreferenceChange) -> bool:
+    return row.source in ("arrival", "confirm_button") and row.topic_id is not None
+
+
+def _is_same_view(row: PreferenceChange, other: PreferenceChange) -> bool:
+    visit = row.evidence.get("visit")
+    if visit is None or not _is_of_page(other):
+        return False
+    return other.evidence.get("visit") == visit and _verdict_of(other) == _verdict_of(row)
 
 
 def is_cleaned(row: Interaction) -> bool:

@@ -21,6 +21,7 @@ from engagement.models import Interaction, TrackedLink
 from engagement.recording.records import record_of
 from engagement.recording.targets import link_number
 from preferences.models import Brand
+from tests.engagement.counted import commit_changes
 from tests.engagement.makers import make_interaction, make_mailing
 from tests.makers import make_brand
 
@@ -106,6 +107,7 @@ def _make_random(brand: Brand, chance: Random) -> None:
 
 
 def count_everything() -> None:
+    commit_changes()
     count_all(timezone.now() + timedelta(minutes=5))
 
 

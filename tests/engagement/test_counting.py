@@ -48,6 +48,8 @@ inserts = st.fixed_dictionaries(
         "send_age": st.sampled_from([None, 0, 61, 4_000]),
         "network": st.sampled_from([None, "192.0.2.0"]),
         "owner": st.sampled_from(["", "Acme"]),
+        "visit": st.sampled_from([None, 1, 1, 2]),
+        "method": st.sampled_from(["GET", "GET", "HEAD"]),
     }
 )
 steps = st.one_of(
@@ -71,10 +73,11 @@ class World:
         getattr(self, step)(argument)
 
     def insert(self, fields: dict[str, Any]) -> None:
-        minutes, owner = fields["minutes"], fields["owner"]
-        rest = {name: value for name, value in fields.items() if name not in ("minutes", "owner")}
-        facts = {"request": {"method": "GET", "network": owner}}
+        minutes, owner, method = (fields[name] for name in ("minutes", "owner", "method"))
+        rest = {name: value for name, value in fields.items() if name not in ("minutes", "owner", "method")}
+        facts = {"request": {"method": method, "network": owner}}
         at = NOON + timedelta(minutes=minutes)
+        rest["visit"] = None if rest["visit"] is None else rest["visit"] + 10 * at.toordinal()  # a day's
         make_row(brand=self.brand, occurred_at=at, facts=facts, **rest)
 
     def count(self, size: int) -> None:
@@ -94,7 +97,7 @@ class World:
 
     def wanted(self) -> Counts:
         now = recounted(counted_rows())
-        return Counts(now.tally + self.kept.tally, now.reach + self.kept.reach, now.touches, now.scanned)
+        return Counts(now.tally + self.kept.tally, now.reach + self.kept.reach, now.touches, now.scanned, now.views)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from django.db import connection
 from engagement.counting.counter import count_all
 from engagement.counting.recount import compare, covered_since, rebuild
 from engagement.forgetting import forget
+from engagement.management.commands import count_interactions
 from engagement.models import Interaction
 from tests.commands import run
 from tests.engagement.counted import LATER, erase, make_row, same
@@ -41,8 +42,27 @@ def crowd() -> None:
             occurred_at=NOON + timedelta(hours=17 * number),
             mailing=("a", "b")[number % 2],
             link=number % 3,
+            visit=number,
         )
     count_all(LATER)
+
+
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize(("option", "what"), [("--check", "compare"), ("--rebuild", "rebuild_in_zone")])
+def test_an_interrupted_command_says_so_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, option: str, what: str
+) -> None:
+    before = stored_counts()
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(count_interactions, what, interrupted)
+        result = run("count_interactions", option)
+    assert (result.status, result.err.strip()) == (130, "Interrupted. Run it again.")
+    assert stored_counts() == before
+    assert "The figures are exact." in run("count_interactions", "--check").out
 
 
 @pytest.mark.usefixtures("crowd")
@@ -54,7 +74,7 @@ def test_a_recount_finds_the_figures_exact() -> None:
 
 
 @pytest.mark.usefixtures("crowd")
-@pytest.mark.parametrize("table", ["tally", "reach", "touch", "scanned"])
+@pytest.mark.parametrize("table", ["tally", "reach", "touch", "pageview", "scanned"])
 def test_a_recount_finds_what_is_missing_and_a_rebuild_mends_it(table: str) -> None:
     before = stored_counts()
     damage(f"DELETE FROM engagement_{table} WHERE ctid IN (SELECT ctid FROM engagement_{table} LIMIT 2)")

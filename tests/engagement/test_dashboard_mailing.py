@@ -96,6 +96,33 @@ def test_the_funnel_has_people_and_robots_apart(admin_client: Client) -> None:
     }
 
 
+def test_the_funnels_bars_are_on_one_scale(admin_client: Client) -> None:
+    make_year()
+    count_everything()
+    for row in table(shown(admin_client, path_of()), "funnel").rows:
+        assert isinstance(row.count, int)
+        assert sum(float(piece.width.rstrip("%")) for piece in row.pieces) == pytest.approx(row.count / 2, abs=0.02)
+
+
+def test_prefetched_is_explained_where_it_is_shown(admin_client: Client) -> None:
+    make_year()
+    count_everything()
+    context = shown(admin_client, path_of())
+    assert "Prefetched" in table(context, "open-pace").help
+    assert "Prefetched" not in table(context, "click-pace").help
+
+
+def test_figures_stand_below_one_another_and_words_do_not(admin_client: Client) -> None:
+    make_year()
+    count_everything()
+    funnel, links = (table(shown(admin_client, path_of()), slug) for slug in ("funnel", "links"))
+    assert [head.is_figure for head in funnel.heads] == [False, True, True, True, True]
+    assert [head.is_figure for head in links.heads] == [False, True, True, True, True, False]
+    text = admin_client.get(ROOT + path_of()).text
+    assert '<td class="fw-figure">200</td>' in text
+    assert "<td>yes</td>" in text
+
+
 @pytest.mark.parametrize(
     ("slug", "kinds", "who"),
     [

@@ -141,6 +141,19 @@ def test_the_list_is_filtered_and_searched(admin_client: Client, query: dict[str
     assert [row.slug for row in response.context["cl"].result_list] == ["welcome-1"]
 
 
+def test_topics_of_several_brands_are_told_apart_in_the_filter(admin_client: Client, client: Client) -> None:
+    own, other = make_brand(name="Letters"), make_brand(name="Shop")
+    for brand in (own, other):
+        make_mailing(brand, "m0").topics.add(make_topic(brand, "news", name="News"))
+    text = admin_client.get(ROOT).text
+    assert ">Letters: News</a>" in text
+    assert ">Shop: News</a>" in text
+    client.force_login(make_member(own, "view_mailing"))
+    text = client.get(ROOT).text
+    assert ">News</a>" in text
+    assert "Shop" not in text
+
+
 def test_the_newest_stands_first_by_when_it_was_sent(admin_client: Client) -> None:
     brand, now = make_brand(), timezone.now()
     make_mailing(brand, "old", sent_at=now - timedelta(days=9))

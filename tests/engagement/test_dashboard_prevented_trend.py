@@ -152,6 +152,7 @@ def test_what_was_put_back_is_counted_by_when(admin_client: Client) -> None:
             change.topic_id or 0, make_cause(Source.REINSTATEMENT)
         )
         moved(outcome.change_ids[0], ago)
+    count_everything()
     context = shown(admin_client, PAGE, period=90)
     assert tile(context, "Put back by itself") == {"": "3"}
     starts = [date.fromisoformat(row.file_label) for row in table(context, "trend").rows]

@@ -15,6 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from engagement.figures import at_domain
 from engagement.figures.scanning import Scanner, cut_agent, deed_of
 from engagement.models import Interaction, Learned, MailHost, Scanned
 from preferences.links import Channel
@@ -112,6 +113,25 @@ def test_each_domain_is_a_recount(admin_client: Client) -> None:
         )
     ordered = [int(numbers[0]) for numbers in found.values()]
     assert ordered == sorted(ordered, reverse=True)
+
+
+@pytest.mark.parametrize("slug", ["domains", "networks", "programs"])
+def test_each_number_stands_under_its_name(admin_client: Client, slug: str) -> None:
+    brand = make_brand()
+    for number, kind in enumerate(("hidden_visit", "click", "click", "visit")):
+        visitor = {"record": DEEDS[kind], "agent": "Bot/1", "network": "192.0.2.0", "send_age": 700}
+        make_event(brand, "m0", kind, number, "machine", domain="firm.example", **visitor)
+    make_event(brand, "m0", "click", 0, domain="firm.example")
+    count_everything()
+    head, *rows = saved(admin_client, PAGE, slug)
+    [row] = [dict(zip(head, row, strict=True)) for row in rows]
+    told = {"Opened the mail": 0, "Clicked": 2, "Unsubscribe page": 1, "Ran its script": 0, "Hidden link": 1}
+    told |= {"Robots’ events": 4, "Within a minute": 0, "10 to 60 minutes": 4, "Time not known": 0}
+    told |= {"Recipients": 4} if slug == "domains" else {}
+    assert {name: int(row[name]) for name in told} == told
+    assert [cell for name, cell in row.items() if name.startswith("Of all")] == [
+        "80.0%" if slug == "domains" else "100.0%"
+    ]
 
 
 def test_the_bar_of_a_domain_says_how_soon_they_came(admin_client: Client) -> None:
@@ -273,6 +293,56 @@ def test_what_is_no_deed_of_ours_is_other() -> None:
     assert cut_agent("Bot/1.2.3 (Linux 5_4)") == "Bot/1 (Linux 5)"
 
 
+def test_a_domain_leads_to_its_own_networks_and_programs(admin_client: Client) -> None:
+    make_crowd()
+    count_everything()
+    row = next(row for row in table(shown(admin_client, PAGE), "domains").rows if row.label == "firm.example")
+    assert "domain=firm.example" in row.url
+    context = shown(admin_client, PAGE, domain="Firm.Example")
+    of_firm = [row for row in robots() if row.domain == "firm.example"]
+    for slug, name_of in (("networks", network_of), ("programs", lambda row: cut_agent(row.agent))):
+        found = cells(context, slug)
+        assert {name: numbers[0] for name, numbers in found.items()} == Counter(
+            name_of(row) or "(does not say)" for row in of_firm
+        )
+        for name, numbers in found.items():
+            own = [row for row in of_firm if (name_of(row) or "(does not say)") == name]
+            assert numbers[1:] == (percent(len(own), len(of_firm)), *deeds_of(own), *soon_of(own))
+        assert f"{len(of_firm)} events themselves" in table(context, slug).help
+    assert sum(int(numbers[0]) for numbers in cells(context, "deeds").values()) == len(of_firm)
+    assert [int(numbers[0]) for numbers in cells(context, "soon").values()] == [*soon_of(of_firm)]
+    assert list(cells(context, "domains")) == ["firm.example"]
+
+
+def test_of_a_large_domain_the_newest_are_read_and_that_is_said(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(at_domain, "RECIPIENTS", 2)
+    monkeypatch.setattr(at_domain, "EVENTS", 3)
+    brand, now = make_brand(), timezone.now()
+    for person in range(4):
+        for number in range(5):
+            at = now - timedelta(hours=person + 1, minutes=number)
+            agent = {"agent": f"Bot{person}/{number}"}
+            make_event(brand, "m0", "click", person, "machine", domain="firm.example", occurred_at=at, **agent)
+    count_everything()
+    context = shown(admin_client, PAGE, domain="firm.example")
+    assert set(cells(context, "programs")) == {f"Bot{person}/{number}" for person in (0, 1) for number in (0, 1, 2)}
+    assert "6 at the 2 recipients met last by robots" in table(context, "programs").help
+    assert cells(context, "domains")["firm.example"][0] == 20
+
+
+def test_another_brands_domain_shows_nothing(client: Client) -> None:
+    own, other = make_brand(), make_brand()
+    make_event(own, "m0", "click", 1, "machine", domain="firm.example", agent="OwnBot/1")
+    make_event(other, "m0", "click", 2, "machine", domain="firm.example", agent="ForeignBot/1")
+    make_event(other, "m0", "click", 2, "machine", domain="foreign.example", agent="ForeignBot/1")
+    count_everything()
+    client.force_login(make_member(own, "view_mailing"))
+    assert list(cells(shown(client, PAGE, domain="firm.example"), "programs")) == ["OwnBot/1"]
+    assert "No robot was seen" in client.get(ROOT + PAGE, {"domain": "foreign.example"}).text
+
+
 # Recipients behind a scanner
 
 
@@ -412,4 +482,5 @@ def test_a_long_list_is_asked_in_a_few_queries() -> None:
 
 def test_days_that_make_no_sense_are_refused() -> None:
     make_brand(slug="demo")
-    assert "1 at least" in ask("--days", 0, stdin="alice@example.org\n").err
+    for days in (0, -5, 36_501, 10**9, 10**30):
+        assert "--days is a number from 1 to 36,500." in ask("--days", days, stdin="alice@example.org\n").err

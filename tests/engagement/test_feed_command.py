@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -192,3 +195,69 @@ def test_all_of_many_rows_come_in_order(many: None) -> None:
     ids = [line["id"] for line in lines_of()]
     assert ids == list(Interaction.objects.order_by("xid", "id").values_list("id", flat=True))
     assert len(ids) == 20_001
+
+
+# Waiting for more
+
+
+def next_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    assert process.stdout
+    line: dict[str, Any] = json.loads(process.stdout.readline())
+    return line
+
+
+def end(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_follower_gets_what_comes_and_ends_when_told(brand: Brand, number: signal.Signals) -> None:
+    count_up_to(make_interaction(brand=brand))
+    follower = start("interactions", "--follow", "--interval", "0.05", "--position", "warehouse")
+    next_line(follower)
+    later = [make_interaction(brand=brand), make_interaction(brand=brand)]
+    for row in later:
+        count_up_to(row)
+        assert next_line(follower)["id"] == row.id
+    revise(later[0], "machine")
+    assert next_line(follower)["type"] == "revision"
+    follower.send_signal(number)
+    assert end(follower) == (0, "", "")
+    assert lines_of("--position", "warehouse") == []
+
+
+def test_a_follower_tells_in_the_end_where_to_go_on(brand: Brand) -> None:
+    """After the last page, of which the last row was not wanted."""
+    mine, other = make_interaction(brand=brand), make_interaction()
+    count_up_to(other)
+    follower = start("interactions", "--brand", "demo", "--follow", "--interval", "0.05")
+    assert next_line(follower)["id"] == mine.id
+    follower.send_signal(signal.SIGTERM)
+    status, out, err = end(follower)
+    assert (status, json.loads(out)["cursor"], err) == (0, f"{other.xid}.{other.id}-0.0", "")
+
+
+def test_a_follower_stops_at_its_limit(brand: Brand) -> None:
+    count_up_to(make_interaction(brand=brand))
+    follower = start("interactions", "--follow", "--interval", "0.05", "--limit", 2)
+    next_line(follower)
+    count_up_to(row := make_interaction(brand=brand))
+    status, out, err = end(follower)
+    assert (status, json.loads(out)["id"], err) == (0, row.id, "")
+
+
+def test_a_follower_says_at_once_why_there_is_nothing_yet(brand: Brand) -> None:
+    follower = start("interactions", "--follow", "--interval", "0.05")
+    assert follower.stderr
+    assert b"Nothing has been counted yet" in follower.stderr.readline()
+    count_up_to(row := make_interaction(brand=brand))
+    assert next_line(follower)["id"] == row.id
+    follower.send_signal(signal.SIGINT)
+    assert end(follower) == (0, "", "")
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "nan"])
+def test_a_pause_that_makes_no_sense_is_refused(interval: str) -> None:
+    result = run("interactions", "--follow", f"--interval={interval}")
+    assert (result.status, "--interval is more than 0" in result.err) == (1, True)

@@ -6,17 +6,21 @@ import random
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
 
+from engagement.figures import prevented
 from engagement.figures.opt_outs import OptOuts, Scope
-from engagement.figures.prevented import Delivered, Doubt, Robots, Verdicts, figures
+from engagement.figures.prevented import Delivered, Doubt, Figures, Robots, Verdicts
 from engagement.models import Interaction, RecordingGap
 from preferences.models import Brand, PreferenceChange, Source
 from preferences.models.subscriptions import SuppressionReason
+from tests.engagement.counted import count_everything_now
+from tests.engagement.counts import count_doors
 from tests.engagement.makers import NOON, make_interaction, make_mailing
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 
@@ -26,6 +30,7 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 11, 8, tzinfo=UTC)
 WEEK = Scope(START, END)
 VERDICTS = ("human", "unsure", "machine")
+VISITS = ("visit", "header_visit")
 
 
 def today() -> Scope:
@@ -38,7 +43,8 @@ def crowd(rng: random.Random, brands: list[Brand], size: int = 150) -> None:
     for number in range(size):
         brand, mailing = rng.choice(brands), rng.choice(["", "2026-10", "2026-11"])
         at = START + timedelta(minutes=rng.randrange(-2 * 1440, 9 * 1440))
-        same = {"brand": brand, "mailing": mailing, "visit": number + 1, "recipient_id": UUID(int=rng.randrange(40))}
+        recipient_id = UUID(int=1_000 * brand.pk + rng.randrange(60))
+        same = {"brand": brand, "mailing": mailing, "visit": number + 1, "recipient_id": recipient_id}
         kind, method = rng.choice(["visit", "visit", "header_visit"]), rng.choice(["GET", "GET", "HEAD"])
         make_interaction(**same, occurred_at=at, kind=kind, method=method, verdict=rng.choice(VERDICTS))
         for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
@@ -53,42 +59,55 @@ def crowd(rng: random.Random, brands: list[Brand], size: int = 150) -> None:
     make_interaction(brand=brands[0], kind="arrive", answer="ask", verdict="machine", visit=None)
 
 
-def is_in(row: Interaction, scope: Scope, late: timedelta = timedelta()) -> bool:
+def is_in(row: Interaction, scope: Scope) -> bool:
     is_brand = scope.brand_ids is None or row.brand_id in scope.brand_ids
-    return scope.start <= row.occurred_at < scope.end + late and is_brand and scope.mailing in ("", row.mailing)
+    return scope.start <= row.occurred_at < scope.end and is_brand and scope.mailing in ("", row.mailing)
+
+
+def figures(scope: Scope) -> Figures:
+    """The figures of all there is, when it has been counted."""
+    count_everything_now()
+    return prevented.figures(scope)
 
 
 class Recount:
-    """The same figures as `engagement.prevented`, one row at a time."""
+    """The same figures as `engagement.figures.prevented`, one row at a time."""
 
     def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         rows = sorted(Interaction.objects.all(), key=lambda row: (row.occurred_at, row.pk))
-        seen = [row for row in rows if is_in(row, scope, late=timedelta(days=1))]
-        self.rows = [row for row in rows if is_in(row, scope)]
-        self.landings = [row for row in self.rows if row.kind in ("visit", "header_visit")]
-        self.arrivals = [row for row in self.rows if row.kind == "arrive" and row.visit is not None]
-        self.pressed = {row.visit for row in seen if row.kind == "confirm"}
-        self.done = {row.visit for row in seen if row.kind == "arrive" and row.answer == "done"}
-        self.ended = self.pressed | self.done
+        self.all = rows
+        self.landings = [row for row in rows if row.kind in VISITS and is_in(row, scope)]
+        views: dict[int, list[Interaction]] = {}
+        for row in rows:
+            if row.visit is not None and row.kind in (*VISITS, "arrive", "confirm"):
+                views.setdefault(row.visit, []).append(row)
+        self.views = [view for view in views.values() if is_in(view[0], scope)]
 
     def robots(self) -> Robots:
-        robots = [r for r in self.landings if r.verdict == "machine" and r.facts["request"]["method"] == "GET"]
-        left = [row for row in robots if row.visit in self.ended]
-        people = {row.recipient_id for row in robots if row.visit not in self.ended}
-        return Robots(len(robots), len(left), len(people))
+        robots = [view for view in self.views if any(map(is_robots_landing, view))]
+        return Robots(len(robots), sum(map(is_over, robots)), self.alone(*VISITS))
 
     def scripts(self) -> Robots:
-        robots = [row for row in self.arrivals if row.verdict == "machine"]
-        visits = {row.visit for row in robots}
-        people = {row.recipient_id for row in robots if row.visit not in self.ended}
-        return Robots(len(visits), len(visits & self.ended), len(people))
+        robots = [view for view in self.views if any(row.verdict == "machine" for row in calls(view))]
+        return Robots(len(robots), sum(map(is_over, robots)), self.alone("arrive"))
+
+    def alone(self, *kinds: str) -> int:
+        """Messages that first got it in the period, without those that first got it by a person in it."""
+        return max(self._messages(kinds) - self._messages(kinds, ("human", "unsure")), 0)
+
+    def _messages(self, kinds: tuple[str, ...], verdicts: tuple[str, ...] = VERDICTS) -> int:
+        alike = [row for row in reversed(self.all) if row.mailing and row.kind in kinds and row.verdict in verdicts]
+        firsts = {(row.recipient_id, row.mailing): row for row in alike}
+        return sum(is_in(row, self.scope) for row in firsts.values())
 
     def doubt(self) -> Doubt:
-        asked = {row.visit for row in self.arrivals if row.answer == "ask"}
-        return Doubt(len(asked), len(asked & self.pressed), len((asked & self.done) - self.pressed))
+        asked = [view for view in self.views if any(row.answer == "ask" for row in calls(view))]
+        pressed = [view for view in asked if is_pressed(view)]
+        return Doubt(len(asked), len(pressed), sum(is_over(view) and not is_pressed(view) for view in asked))
 
     def script_runs(self) -> Verdicts:
-        return count(dict[object, str]((row.visit, row.verdict) for row in self.arrivals).values())
+        return count(calls(view)[-1].verdict for view in self.views if calls(view))
 
     def buckets(self, scope: Scope) -> dict[datetime, Verdicts]:
         found: dict[datetime, list[str]] = {}
@@ -97,6 +116,22 @@ class Recount:
             start = local.replace(minute=0, second=0, microsecond=0)
             found.setdefault(start if scope.is_hourly else start.replace(hour=0), []).append(row.verdict)
         return {start: count(verdicts) for start, verdicts in found.items()}
+
+
+def is_robots_landing(row: Interaction) -> bool:
+    return row.kind in VISITS and row.verdict == "machine" and row.facts["request"]["method"] == "GET"
+
+
+def calls(view: list[Interaction]) -> list[Interaction]:
+    return [row for row in view if row.kind == "arrive"]
+
+
+def is_pressed(view: list[Interaction]) -> bool:
+    return any(row.kind == "confirm" for row in view)
+
+
+def is_over(view: list[Interaction]) -> bool:
+    return is_pressed(view) or any(row.answer == "done" for row in calls(view))
 
 
 def count(verdicts: object) -> Verdicts:
@@ -130,7 +165,7 @@ def test_the_crowd_is_one_that_tells_figures_apart() -> None:
     crowd(random.Random(1), [make_brand(), make_brand()])
     result = figures(WEEK)
     for robots in (result.landings, result.scripts):
-        assert 0 < robots.recipient_count < robots.prevented_count < robots.found_count
+        assert len({0, robots.message_count, robots.prevented_count, robots.left_count, robots.found_count}) == 5
     doubt = result.doubt
     assert len({0, doubt.needless_count, doubt.pressed_count, doubt.asked_count}) == 4
 
@@ -172,21 +207,22 @@ def check_ledger(scope: Scope) -> None:
         and (scope.brand_ids is None or change.brand_id in scope.brand_ids)
         and scope.mailing in ("", change.mailing)
     ]
-    outs = [c for c in rows if c.state == "out" and c.replaced["state"] != "out" and c.source != Source.UNDO]
-    expected = {
-        OptOuts(
-            Source(source),
-            len([c for c in outs if c.source == source and c.topic_id]),
-            len({c.recipient_id for c in outs if c.source == source}),
-        )
-        for source in {c.source for c in outs}
+    result, cells = figures(scope), count_doors(PreferenceChange.objects.all())
+    expected: dict[str, Counter[str]] = {}
+    for (brand_id, dimension, level, start, mailing, source, _, record, _, _), number in cells.items():
+        is_brand = scope.brand_ids is None or brand_id in scope.brand_ids
+        is_asked = (dimension, mailing) == (("maildoor", scope.mailing) if scope.mailing else ("door", ""))
+        if is_brand and is_asked and level == "hour" and scope.start <= start < scope.end:
+            expected.setdefault(source, Counter())[record] += number
+    outs = [row for row in rows if row.state == "out" and row.replaced["state"] != "out" and row.source != Source.UNDO]
+    through_page = [row for row in outs if row.topic_id and row.source in (Source.ARRIVAL, Source.CONFIRM_BUTTON)]
+    undone = expected.pop("undo", Counter())
+    assert {row.source: (row.topic_count, row.count) for row in result.opt_outs} == {
+        source: (found["topic"], found["opt_out"]) for source, found in expected.items()
     }
-    result = figures(scope)
-    undone = [c for c in rows if c.source == Source.UNDO and c.state != "out"]
-    through_page = [c for c in outs if c.topic_id and c.source in (Source.ARRIVAL, Source.CONFIRM_BUTTON)]
-    assert set(result.opt_outs) == expected
-    assert result.undone.recipient_count == len({c.recipient_id for c in undone})
-    assert result.left == count(c.evidence["verdict"] for c in through_page)
+    assert sum(row.topic_count for row in result.opt_outs) == len([row for row in outs if row.topic_id])
+    assert result.undone.count == undone["opt_out"]
+    assert result.left == count(row.evidence["verdict"] for row in through_page)
 
 
 def test_a_final_door_that_settles_a_provisional_opt_out_is_no_second_one() -> None:
@@ -210,16 +246,17 @@ def test_topics_that_stay_off_when_a_suppression_is_undone_are_not_undone() -> N
     make_topic(brand, "offers")
     recipient.suppress(SuppressionReason.EVERYTHING, make_cause(Source.PREFERENCE_PAGE))
     recipient.undo_opt_out(topic.pk, make_cause(Source.UNDO))
-    assert figures(today()).undone == OptOuts(Source.UNDO, topic_count=0, recipient_count=1)
+    assert figures(today()).undone == OptOuts(Source.UNDO, topic_count=0, count=1)
 
 
 def test_a_machine_that_ends_out_is_not_called_prevented() -> None:
-    make_interaction(verdict="machine", visit=7)
-    make_interaction(verdict="machine", visit=7, kind="arrive", answer="ask")
-    make_interaction(verdict="human", visit=7, kind="confirm", answer="done", occurred_at=NOON + timedelta(hours=20))
+    same: dict[str, Any] = {"brand": make_brand(), "visit": 7}
+    make_interaction(**same, verdict="machine")
+    make_interaction(**same, verdict="machine", kind="arrive", answer="ask")
+    make_interaction(**same, verdict="human", kind="confirm", answer="done", occurred_at=NOON + timedelta(hours=20))
     result = figures(Scope(NOON, NOON + timedelta(hours=1)))
-    assert result.landings == Robots(found_count=1, left_count=1, recipient_count=0)
-    assert result.scripts == Robots(found_count=1, left_count=1, recipient_count=0)
+    assert (result.landings.found_count, result.landings.left_count, result.landings.prevented_count) == (1, 1, 0)
+    assert (result.scripts.found_count, result.scripts.left_count, result.scripts.prevented_count) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(("days", "count", "is_hourly"), [(1, 24, True), (3, 72, True), (4, 4, False), (30, 30, False)])
@@ -231,22 +268,21 @@ def test_hours_up_to_three_days_and_days_beyond_none_left_out(days: int, count: 
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-10-25", 25), ("2026-03-29", 23)])
-def test_the_hours_of_a_day_on_which_the_clock_is_changed(day: str, hours: int) -> None:
-    zone = ZoneInfo("Europe/Berlin")
-    with timezone.override(zone):
-        start = datetime.fromisoformat(day).replace(tzinfo=zone)
-        end = start + timedelta(days=1)
-        moments = [start.astimezone(UTC) + timedelta(hours=hour, minutes=30) for hour in range(hours)]
-        for moment in moments:
-            make_interaction(occurred_at=moment)
-        buckets = figures(Scope(start, end)).buckets
+def test_the_hours_of_a_day_on_which_the_clock_is_changed(day: str, hours: int, settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    zone, brand = ZoneInfo("Europe/Berlin"), make_brand()
+    start = datetime.fromisoformat(day).replace(tzinfo=zone)
+    end = start + timedelta(days=1)
+    for hour in range(hours):
+        make_interaction(brand=brand, occurred_at=start.astimezone(UTC) + timedelta(hours=hour, minutes=30))
+    buckets = figures(Scope(start, end)).buckets
     assert [bucket.visits.total for bucket in buckets] == [1] * hours
 
 
-def test_days_begin_at_the_midnight_of_the_current_time_zone() -> None:
+def test_days_begin_at_the_midnight_of_the_servers_time_zone(settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
     make_interaction(occurred_at=datetime(2026, 11, 2, 23, 30, tzinfo=UTC))
-    with timezone.override(ZoneInfo("Europe/Berlin")):
-        buckets = figures(WEEK).buckets
+    buckets = figures(WEEK).buckets
     assert [bucket.start.day for bucket in buckets if bucket.visits.total] == [3]
 
 
@@ -291,5 +327,5 @@ def test_what_was_put_back_by_evidence_is_a_number_of_its_own() -> None:
     [change_id] = alice.opt_out(news.id, make_cause(Source.ARRIVAL)).change_ids
     alice.undo_change(change_id, news.id, make_cause(Source.REINSTATEMENT))
     result = figures(today())
-    assert result.reinstated == OptOuts(Source.REINSTATEMENT, topic_count=1, recipient_count=1)
+    assert result.reinstated == OptOuts(Source.REINSTATEMENT, topic_count=1, count=1)
     assert [row.source for row in result.opt_outs] == [Source.ARRIVAL]

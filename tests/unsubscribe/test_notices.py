@@ -20,14 +20,16 @@ from django_tasks_db.models import DBTaskResult
 from engagement.forgetting import forget
 from preferences.links import Channel
 from preferences.models import LinkRequest, Person, PreferenceChange, Source
-from tests.makers import make_cause, make_recipient
+from tests.makers import make_cause, make_recipient, make_topic
 from tests.smtp import serving_mail
+from tests.unsubscribe.desk import Desk
 from tests.unsubscribe.makers import Mail, arrive, make_mail, nonce_of
 from unsubscribe import notices
 from unsubscribe.letters import DeliveryError
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
+SUBSCRIBED = "You are subscribed again – Demo Letters"
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +140,8 @@ def everything_waiting() -> list[int]:
 
 def test_whoever_left_everything_by_the_preference_page_is_told(client: Client, outbox: Path) -> None:
     mail = make_mail()
-    notices.announce_everything(stopped_everything(mail, language="en"))
+    stopped_everything(mail, language="en")
+    notices.announce_save(list(PreferenceChange.objects.all()), is_back=False, is_all_off=False)
     assert notices.send_everything_notice.call(everything_waiting()[0])
     [notice] = sent(outbox)
     assert notice["To"] == "alice@example.org"
@@ -212,11 +215,71 @@ def test_a_notice_speaks_the_language_of_the_visit_or_else_the_brands() -> None:
     assert notices.language_of(spoken) == "de"
 
 
-def test_a_server_that_takes_no_mail_is_named_without_the_address(settings: Any) -> None:
+def test_a_server_that_takes_no_mail_is_tried_again_and_named_without_the_address(settings: Any) -> None:
     change_id = stopped_everything(make_mail())
     with serving_mail() as server:
         settings.MAILERS = server.mailers()
         server.refuses = True
+        assert not notices.send_everything_notice.call(change_id)
+        again = DBTaskResult.objects.get(task_path="unsubscribe.notices.send_everything_notice")
+        assert again.args_kwargs["args"] == [change_id, 2]
+        assert again.run_after > timezone.now()
         with pytest.raises(DeliveryError) as caught:
-            notices.send_everything_notice.call(change_id)
+            notices.send_everything_notice.call(change_id, 3)
+        server.refuses = False
+        assert notices.send_everything_notice.call(change_id, 2)
+    assert len(server.mails) == 1
     assert "alice" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_notice_of_an_arrival_is_tried_again_too(client: Client, settings: Any) -> None:
+    left(client)
+    with serving_mail() as server:
+        settings.MAILERS = server.mailers()
+        server.refuses = True
+        assert not notices.send_notice.call(waiting()[0])
+        server.refuses = False
+        assert sorted(row.args_kwargs["args"][1:] for row in DBTaskResult.objects.all()) == [[], [2]]
+        assert notices.send_notice.call(waiting()[0], 2)
+
+
+# When a stranger has the link, whatever the press: by the page itself
+
+
+def test_whoever_switched_off_all_topics_one_by_one_is_told(desk: Desk, outbox: Path) -> None:
+    desk.switch(desk.news, is_on=False)
+    assert everything_waiting() == []
+    desk.switch(desk.offers, is_on=False)
+    [change_id] = everything_waiting()
+    assert notices.send_everything_notice.call(change_id)
+    [notice] = sent(outbox)
+    assert notice["Subject"] == "You have left everything from Demo Letters"
+    assert "you can change it back on this page" in notice.as_string()
+    desk.save(desk.form())
+    assert len(everything_waiting()) == 1
+
+
+def test_whoever_has_a_topic_again_meanwhile_is_told_nothing(desk: Desk, outbox: Path) -> None:
+    form = desk.form().tick("on", f"{desk.news.id}e", is_on=False)
+    desk.switch(desk.offers, is_on=False, form=form)
+    desk.switch(desk.news, is_on=True)
+    assert not notices.send_everything_notice.call(everything_waiting()[0])
+    assert sent(outbox) == []
+
+
+def test_what_a_contract_requires_is_not_among_what_is_left_one_by_one(desk: Desk) -> None:
+    make_topic(desk.mail.brand, "bills", is_required=True)
+    form = desk.form().tick("on", f"{desk.news.id}e", is_on=False)
+    desk.switch(desk.offers, is_on=False, form=form)
+    assert notices.send_everything_notice.call(everything_waiting()[0])
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_whoever_got_everything_again_is_told_unless_it_was_undone(desk: Desk, outbox: Path, is_undone: bool) -> None:
+    desk.form().press(desk.client, "Unsubscribe from everything")
+    page = desk.form().press(desk.client, "Get everything again")
+    if is_undone:
+        page.form("Undo").press(desk.client, "Undo")
+    [row] = DBTaskResult.objects.filter(task_path="unsubscribe.notices.send_back_notice")
+    assert notices.send_back_notice.call(*row.args_kwargs["args"]) is not is_undone
+    assert [notice["Subject"] for notice in sent(outbox)] == ([] if is_undone else [SUBSCRIBED])

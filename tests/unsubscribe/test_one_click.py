@@ -79,7 +79,7 @@ def test_a_wrong_body_is_refused_and_changes_nothing(client: Client, body: str, 
     assert not PreferenceChange.objects.exists()
 
 
-@pytest.mark.parametrize("door", ["arrive", "confirm", "undo", "preferences", ""])
+@pytest.mark.parametrize("door", ["arrive", "confirm", "undo", "offer", "why", ""])
 def test_a_body_over_16_kib_is_refused_at_every_door(client: Client, door: str) -> None:
     mail = make_mail()
     url = f"/u/{mail.token()}/{door}".rstrip("/")

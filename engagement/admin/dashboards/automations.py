@@ -17,7 +17,7 @@ from engagement.admin.dashboards import mailings
 from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN, Key, Sent
 from engagement.admin.dashboards.pages import Dashboard, Shown
-from engagement.admin.dashboards.series import OF_CLICKS, Pieces, over_time
+from engagement.admin.dashboards.series import OF_CLICKS, PREFETCHED, Pieces, over_time
 from engagement.admin.dashboards.sums import COLUMNS, HELP, LEGEND, bar, cells, grouped, messages, tiles
 from engagement.admin.dashboards.tiles import split
 from engagement.admin.tables import Row, Table
@@ -81,7 +81,7 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
     return Shown(
         (
             *automations,
-            over_time("opens", "Opens", "open", found.events, pieces, empty="No open in this period."),
+            over_time("opens", "Opens", "open", found.events, pieces, help=PREFETCHED, empty="No open in this period."),
             over_time("clicks", "Clicks", "click", found.events, pieces, OF_CLICKS, empty="No click in this period."),
             _over_time(found, pieces),
             _mails(found.sent, form, is_whole="csv" in request.GET),

@@ -14,7 +14,7 @@ from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN, Sent
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.tiles import Reached, Tile, reached, single
-from engagement.admin.tables import Row, Table, people, share
+from engagement.admin.tables import Row, Table, share
 from engagement.figures.opt_outs import by_source
 from engagement.models import Act
 from preferences.models import Source
@@ -39,7 +39,7 @@ class Way:
 
 
 def ways(found: Reached, ledger: Counter[Source]) -> list[Way]:
-    """`ledger` has the people by door: one-click works at every page, and what was put back did not stay."""
+    """`ledger` has the opt-outs by door: one-click works at every page, and what was put back did not stay."""
     left, one_click = found.cleaned[Act.LEFT], ledger[Source.ONE_CLICK]
     slipped = max(found.by_robots_alone(Act.LEFT) - ledger[Source.REINSTATEMENT], 0)
     return [
@@ -56,7 +56,7 @@ def _any(name: str, note: str, found: Reached, act: Act, one_click: int) -> Way:
 
 def build(request: HttpRequest, form: DashboardForm) -> Shown:
     found = reached(form.counted)
-    ledger = Counter({row.source: row.recipient_count for row in by_source(form.scope)})
+    ledger = Counter({row.source: row.count for row in by_source(form.counted)})
     found_ways = ways(found, ledger)
     sent = mailings.mailings(form.counted)
     tables = (table(found_ways), _mailings(sent, is_whole="csv" in request.GET, has_brands=len(form.brands) > 1))
@@ -101,7 +101,7 @@ def _numbers(found: Sequence[Way], ended: int) -> list[Tile]:
         single(
             "Presses saved",
             by_button.presses,
-            f"{people(by_button.presses).capitalize()} who left by opening the page, without a press more.",
+            "Opt-outs by opening the page, without a press more.",
         ),
         single(
             "Slipped through",

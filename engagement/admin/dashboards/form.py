@@ -6,7 +6,6 @@ from functools import cached_property
 
 from engagement.admin.period import ChannelForm
 from engagement.figures.counted import Counted
-from engagement.figures.opt_outs import Scope
 from preferences.models import Brand
 
 
@@ -23,8 +22,3 @@ class DashboardForm(ChannelForm):
     def counted(self) -> Counted:
         ids = frozenset(brand.pk for brand in self.brands)
         return Counted(self.start, self.end, ids, self.cleaned_data["channel"])
-
-    @property
-    def scope(self) -> Scope:
-        """The same for what is read from the ledger."""
-        return Scope(self.start, self.end, self.chosen_brand_ids, channel=self.cleaned_data["channel"])

@@ -24,25 +24,26 @@ _STAGES = (
 
 
 def funnel(found: Reached, sent: DeliveryRow) -> Table:
-    """From delivery to leaving. Each bar is a stage's own split: all on one scale, the last ones could not be seen."""
+    """From delivery to leaving, all stages on the scale of the longest; the table has what is too short to be seen."""
     delivered = None if sent.unknown else sent.delivered
     count = NOT_KNOWN if delivered is None else delivered
-    first = Row("Delivered", (count, "", "", share(delivered or 0, delivered)), count=count)
+    most = max([delivered or 1, *found.raw.values()])
+    bar = across([("delivered", delivered)], most) if delivered else ()
+    first = Row("Delivered", (count, "", "", share(delivered or 0, delivered)), bar, count)
     return Table(
         "funnel",
         "From delivery to leaving",
         ("Stage", "Messages", "People", "Robots alone", "Of delivered, people"),
-        (first, *(_stage(found, act, name, note, delivered) for act, name, note in _STAGES)),
-        help="Each message counts once in a stage. Each bar shows who was at its stage, people and robots apart; what "
-        "only a prefetch opened is drawn with the robots’.",
+        (first, *(_stage(found, act, name, note, delivered, most) for act, name, note in _STAGES)),
+        help="Each message counts once in a stage. What only a prefetch opened is drawn with the robots’.",
         legend=LEGEND,
     )
 
 
-def _stage(found: Reached, act: Act, name: str, note: str, delivered: int | None) -> Row:
+def _stage(found: Reached, act: Act, name: str, note: str, delivered: int | None, most: int) -> Row:
     robots = found.by_robots_alone(act)
     people = found.raw[act] - robots
-    pieces = across([("human", people), ("machine", robots)], people + robots or 1)
+    pieces = across([("human", people), ("machine", robots)], most)
     cells = (found.raw[act], people, robots, share(people, delivered))
     return Row(name, cells, pieces, found.raw[act], note=note)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from engagement.admin.dashboards.mailings import SORTS, Rated
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import OF_CLICKS, Pieces, events_over_time, is_of, over_time
 from engagement.admin.dashboards.tiles import Reached, Tile, counts, rates, reached, single
-from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, people, share
+from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, share
 from engagement.figures.counted import TallyRow
 from engagement.figures.opt_outs import OptOuts, by_source
 from engagement.models import Act
@@ -38,7 +37,7 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
     scope, pieces = form.counted, Pieces.of(form.counted)
     found, events = reached(scope), events_over_time(scope, pieces)
     sent = mailings.mailings(scope)
-    doors = by_source(form.scope)
+    doors = by_source(scope)
     rated = mailings.rated(sent)
     totals = {kind: sum(row.events for row in events if is_of(row.record, kind)) for kind in ("open", "click")}
     return Shown(
@@ -95,23 +94,23 @@ def _rates(found: Reached, rated: Rated, totals: dict[str, int]) -> list[Tile]:
 
 
 def _unsubscribed(doors: Sequence[OptOuts], rated: Rated) -> Tile:
-    count = sum(row.recipient_count for row in doors if row.source not in _PUT_BACK)
+    count = sum(row.count for row in doors if row.source not in _PUT_BACK)
     of = (
         f" {share(count, rated.delivered)} of what was delivered."
         if rated.delivered and not rated.unknown_count
         else ""
     )
-    return single("Unsubscribed", count, f"{capital(people(count))}, once for each door they took (below).{of}")
+    return single("Unsubscribed", count, f"Opt-outs, through every door (below).{of}")
 
 
 def _prevented(found: Reached, doors: Sequence[OptOuts], form: DashboardForm) -> Tile:
-    back = sum(row.recipient_count for row in doors if row.source == Source.REINSTATEMENT)
+    back = sum(row.count for row in doors if row.source == Source.REINSTATEMENT)
     count = found.by_robots_alone(Act.VISIT)
     return single(
         "Prevented robot unsubscribes",
         count,
         "Messages whose unsubscribe page only robots opened. Where opening is enough, each of them would have "
-        f"unsubscribed someone. {back:,} {people(back)} whom a robot had ended were put back.",
+        f"unsubscribed someone. {back:,} opt-outs that a robot had made were put back.",
         f"{reverse('admin:engagement_comparison')}?{urlencode(form.own_parameters)}",
         "What it would have been",
     )
@@ -135,29 +134,29 @@ def _mailings(request: HttpRequest, form: DashboardForm, sent: list[mailings.Sen
 
 def _doors(found: Sequence[OptOuts], form: DashboardForm) -> Table:
     left = [row for row in found if row.source not in _PUT_BACK]
-    most = max((row.recipient_count for row in left), default=0) or 1
+    most = max((row.count for row in left), default=0) or 1
     chosen: dict[str, Any] = form.link_parameters | {"state__exact": "out"}
     if channel := form.cleaned_data["channel"]:
         chosen |= {"channel__exact": channel}
     url = reverse("admin:preferences_preferencechange_changelist")
-    total = Counter(people=sum(row.recipient_count for row in left), topics=sum(row.topic_count for row in left))
+    total, topics = sum(row.count for row in left), sum(row.topic_count for row in left)
     return Table(
         "doors",
         "Unsubscribed, by door",
-        ("Through", "People", "Topics left", "Share"),
+        ("Through", "Opt-outs", "Topics left", "Share"),
         tuple(
             Row(
                 capital(str(row.source.label)),
-                (row.recipient_count, row.topic_count, share(row.recipient_count, total["people"])),
-                across([("saved", row.recipient_count)], most),
-                row.recipient_count,
+                (row.count, row.topic_count, share(row.count, total)),
+                across([("saved", row.count)], most),
+                row.count,
                 f"{url}?{urlencode(chosen | {'source__exact': row.source.value})}",
             )
             for row in left
         ),
-        Row("All", (total["people"], total["topics"], share(total["people"], total["people"]))),
-        "From the ledger, so complete. A person counts once for each way they left; who leaves everything leaves "
-        "several topics.",
+        Row("All", (total, topics, share(total, total))),
+        "From the ledger, so complete. Whoever leaves several topics through a door within an hour is one opt-out; "
+        "whoever comes back and leaves again later is two.",
         "Nobody left in this period.",
     )
 

@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
 from engagement.admin.chart import Column, draw_columns
-from engagement.admin.dashboards.series import OF_CLICKS, WHO, is_of, spoken
+from engagement.admin.dashboards.series import OF_CLICKS, PREFETCHED, WHO, is_of, spoken
 from engagement.admin.tables import Row, Table, capital
 from engagement.counting.ages import AGES, UNKNOWN, age_range
 from engagement.figures.counted import Counted, TallyRow, tallies
 from engagement.models import Dimension
 
+_STEPS = "Each bar is the next, longer step of time: seconds at first, then minutes, hours and days."
 _VISITS = ("visit", "header_visit")
 _LEAST = AGES.index(3_600)  # what is drawn at least: the first hour
 _UNITS = ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
@@ -45,7 +46,7 @@ def pace(slug: str, title: str, kinds: Collection[str], rows: Sequence[TallyRow]
         ("After", *(capital(WHO[one]) for one in who), "All"),
         tuple(_row(age, counts[age], who) for age in shown),
         Row("All", (*(sums[one] for one in who), sums.total())),
-        "Each bar is the next, longer step of time: seconds at first, then minutes, hours and days.",
+        _STEPS + (f" {PREFETCHED}" if "prefetched" in who else ""),
         "None yet.",
         legend=tuple((one, WHO[one]) for one in who),
         chart=draw_columns(columns, title=title, description=f"{spoken(sums, who)}.", slug=slug),

@@ -12,6 +12,8 @@ from django.utils.http import urlencode
 from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN
 from engagement.admin.dashboards.pages import Dashboard, Shown
+from engagement.admin.dashboards.scanned_domain import all_url, of_domain
+from engagement.admin.dashboards.scanners_form import ScannersForm
 from engagement.admin.dashboards.scanners_tables import deeds, domains, learned, soon, sources
 from engagement.admin.dashboards.tiles import Tile, single
 from engagement.admin.tables import Table, share
@@ -23,6 +25,9 @@ from preferences.site import is_superuser
 
 
 def build(request: HttpRequest, form: DashboardForm) -> Shown:
+    assert isinstance(form, ScannersForm)
+    if form.cleaned_data["domain"]:
+        return of_domain(form, {"chosen": form.cleaned_data["domain"], "all_url": all_url(form)})
     scope, saved = form.counted, request.GET.get("csv")
     everything = replace(_everything(scope), soon=_soon(scope))
     by_domain, domain_count = heaviest(scope, Dimension.DOMAIN, _limit("domains", saved))
@@ -33,7 +38,7 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
     tables: tuple[Table, ...] = (
         soon(everything),
         deeds(everything),
-        domains(by_domain, known, domain_count),
+        domains(by_domain, known, domain_count, lambda name: f"?{urlencode(form.own_parameters | {'domain': name})}"),
         sources("networks", "Networks", "Network", by_network, network_count, everything.events),
         sources("programs", "Programs", "Program", by_agent, agent_count, everything.events),
     )
@@ -106,4 +111,4 @@ def _numbers(
     ]
 
 
-who_scans = Dashboard("scanners", "Who scans us", "scanners.html", build)
+who_scans = Dashboard("scanners", "Who scans us", "scanners.html", build, ScannersForm)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from django.urls import reverse
 from django.utils import timezone
@@ -28,7 +28,9 @@ _COARSE_WORDS = _WORDS | {"0": "within a minute"}
 _LEGEND = (*((f"soon-{name}", _COARSE_WORDS[name]) for name in COARSE_SOON), ("unsure", "not known"))
 
 
-def soon(found: Scanner) -> Table:
+def soon(found: Scanner, *, is_coarse: bool = False) -> Table:
+    """`is_coarse`: a domain's classes of time."""
+    words_of, shown = (_COARSE_WORDS, COARSE_SOON) if is_coarse else (_WORDS, tuple(SOON))
     total, most = found.soon.total(), max(found.soon.values(), default=0)
     return Table(
         "soon",
@@ -41,13 +43,13 @@ def soon(found: Scanner) -> Table:
                 across([("machine", found.soon[name])], most),
                 found.soon[name],
             )
-            for name, words in _WORDS.items()
-            if name in SOON or found.soon[name]
+            for name, words in words_of.items()
+            if name in shown or found.soon[name]
         )
         if total
         else (),
         Row("All", (total, share(total, total))),
-        "Of the events at mailings that have a name.",
+        "" if is_coarse else "Of the events at mailings that have a name.",
         "No robot came to a mailing that has a name.",
     )
 
@@ -94,18 +96,16 @@ def _cells(found: Scanner) -> tuple[int | str, ...]:
 _COLUMNS = (*DEEDS.values(), *(capital(_COARSE_WORDS[name]) for name in COARSE_SOON), "Time not known")
 
 
-def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -> Table:
-    """`known` has the recipients at whom robots were seen."""
+def domains(
+    found: Sequence[Scanner], known: Mapping[str, Domain], count: int, url_of: Callable[[str], str] | None = None
+) -> Table:
+    """`known` has the recipients at whom robots were seen; `url_of` says where there is more of a domain."""
     most = found[0].events if found else 0
     return Table(
         "domains",
         "Domains of the recipients",
         (
-            "Domain",
-            "Robots’ events",
-            "Of all from there",
-            *_COLUMNS,
-            "Recipients",
+            *("Domain", "Robots’ events", "Of all from there", "Recipients", *_COLUMNS),
             *(("Gateway",) if has_gateways() else ()),
         ),
         tuple(
@@ -118,6 +118,7 @@ def domains(found: Sequence[Scanner], known: Mapping[str, Domain], count: int) -
                 ),
                 _bar(one, most),
                 one.events,
+                url_of(one.name) if url_of else "",
             )
             for one in found
         ),
@@ -133,7 +134,9 @@ def _gateway(known: Domain | None) -> tuple[str, ...]:
     return ((known and known.gateway) or NOT_KNOWN,) if has_gateways() else ()
 
 
-def sources(slug: str, title: str, column: str, found: Sequence[Scanner], count: int, total: int) -> Table:
+def sources(
+    slug: str, title: str, column: str, found: Sequence[Scanner], count: int, total: int, help: str = ""
+) -> Table:
     most = found[0].events if found else 0
     return Table(
         slug,
@@ -148,7 +151,8 @@ def sources(slug: str, title: str, column: str, found: Sequence[Scanner], count:
             )
             for one in found
         ),
-        help=f"Only robots’ {title.lower()} are counted, so that there is no share of people.{_cut(found, count)}",
+        help=help
+        or f"Only robots’ {title.lower()} are counted, so that there is no share of people.{_cut(found, count)}",
         empty="No robot came from anywhere in this period.",
         legend=_LEGEND,
         is_wide=True,

@@ -22,6 +22,10 @@ from engagement.models import Dimension, Level
 # From the bottom of a bar up, with what it is in words.
 WHO = {"human": "people", "unsure": "unsure", "prefetched": "prefetched", "machine": "robots"}
 OF_CLICKS = ("human", "unsure", "machine")
+PREFETCHED = (
+    "“Prefetched” is a picture that Apple Mail or another program loaded by itself: it says nothing about a person, "
+    "and is neither a person’s nor a robot’s."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import Pieces, is_of
 from engagement.admin.dashboards.tiles import Reached, Tile, single, split
-from engagement.admin.tables import Row, Table, people, share
+from engagement.admin.tables import Row, Table, share
 from engagement.figures.counted import ReachRow, reaches, tallies
 from engagement.figures.prevented_over_time import Ended, ended
 from engagement.models import Act, Dimension
 
 _LEGEND = (
     ("saved", "page views, prevented"),
-    ("back", "people put back by itself"),
+    ("back", "opt-outs put back by itself"),
     ("machine", "page views that ended with an opt-out"),
 )
 
@@ -95,13 +95,12 @@ def _read(form: DashboardForm, pieces: Pieces) -> tuple[dict[datetime, Trend], T
     for reach in reaches(form.counted, Dimension.BRAND, "start", "act", "is_cleaned", unit=pieces.level):
         if reach.start:
             messages[pieces.start_of(reach.start)].append(reach)
-    ends, end = ended(form.scope, pieces.starts)
-    found = {
-        start: Trend(views[start], scripts[start], one, split(messages[start]))
-        for start, one in zip(pieces.starts, ends, strict=True)
-    }
+    ends = dict.fromkeys(pieces.starts, Ended())
+    for at, one in ended(form.counted, pieces.level):
+        ends[pieces.start_of(at)] += one
+    found = {start: Trend(views[start], scripts[start], ends[start], split(messages[start])) for start in pieces.starts}
     everything = split(row for rows in messages.values() for row in rows)
-    return found, Trend(views.total(), scripts.total(), end, everything)
+    return found, Trend(views.total(), scripts.total(), sum(ends.values(), Ended()), everything)
 
 
 def _numbers(whole: Trend, form: DashboardForm, prevented_url: str) -> list[Tile]:
@@ -124,12 +123,12 @@ def _numbers(whole: Trend, form: DashboardForm, prevented_url: str) -> list[Tile
             f"{reverse('admin:engagement_comparison')}?{urlencode(form.own_parameters)}",
             "What it would have been",
         ),
-        single("Put back by itself", back, f"{people(back).capitalize()} whom a robot had ended at first."),
+        single("Put back by itself", back, "Opt-outs that a robot had made at first."),
     ]
 
 
 def _prevented_url(form: DashboardForm) -> str:
-    """The page that reads the visits themselves, for the same choice; it takes a year at most and knows no channel."""
+    """The page with finer numbers, for the same choice; it takes a year at most and knows no channel."""
     cleaned = form.cleaned_data
     if cleaned["channel"] or cleaned["until"].toordinal() - cleaned["since"].toordinal() >= 366:
         return reverse("admin:engagement_interaction_prevented")
@@ -149,8 +148,8 @@ def _table(found: dict[datetime, Trend], whole: Trend, pieces: Pieces) -> Table:
         ),
         tuple(Row(pieces.label(start), one.cells, file_label=pieces.file_label(start)) for start, one in found.items()),
         Row("All", whole.cells),
-        "“Messages, robots alone” are those whose page only robots opened. “Put back by itself” are people whom a "
-        "robot had ended at first, once in each row and once in all. “Left by people” are messages.",
+        "“Messages, robots alone” are those whose page only robots opened. “Put back by itself” are opt-outs that a "
+        "robot had made at first. “Left by people” are messages.",
         "No robot opened an unsubscribe page in this period.",
         _LEGEND,
         draw_columns(

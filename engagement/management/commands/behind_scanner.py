@@ -16,6 +16,7 @@ from preferences.management.example import ExampleCommand
 from preferences.models import Brand
 from preferences.streams import AddressLines, Entry, progress, quiet_end
 
+MOST_DAYS = 36_500  # no robot was seen earlier
 _EXAMPLE = """\
 manage.py behind_scanner --brand demo --only < addresses.txt > behind-scanner.txt
 
@@ -34,8 +35,8 @@ class Command(ExampleCommand):
         parser.add_argument("--only", action="store_true", help="write the addresses with yes or likely, and no more")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["days"] < 1:
-            raise CommandError("--days must be 1 at least.")
+        if not 1 <= options["days"] <= MOST_DAYS:
+            raise CommandError(f"--days is a number from 1 to {MOST_DAYS:,}.")
         brand, channel = lookups.brand_named(options["brand"]), Channel(options["channel"])
         lines = AddressLines(sys.stdin.buffer, channel)
         with quiet_end():

@@ -9,7 +9,8 @@ from django.core.management.base import CommandError
 
 from engagement.counting.counter import CountingError, count_all
 from engagement.counting.periods import begin, zone
-from engagement.counting.recount import Comparison, compare, covered_since, rebuild
+from engagement.counting.recount import Comparison, compare, covered_since
+from engagement.counting.zones import ZoneError, check_zone, is_of_another_zone, rebuild_in_zone
 from engagement.models import Interaction, Level
 from preferences.admin.filters import day_start
 from preferences.management.example import ExampleCommand
@@ -44,14 +45,15 @@ class Command(ExampleCommand):
         covered = covered_since()
         since = max(filter(None, (options["since"], covered)), default=None)
         since = since and begin(since, Level.MONTH)
-        if options["check"]:
-            self._check(since)
-        elif options["rebuild"]:
-            with progress("rows", _total(since)) as bar:
-                count = rebuild(since, bar.update)
-            self.stdout.write(f"{_interactions(count)} counted anew{_from(since)}.")
-        else:
-            self._count()
+        try:
+            if options["rebuild"]:
+                return self._rebuild(since, is_narrowed=since != covered)
+            check_zone()
+            return self._check(since) if options["check"] else self._count()
+        except ZoneError as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Run it again.", returncode=130) from None
 
     def _count(self) -> None:
         try:
@@ -62,6 +64,16 @@ class Command(ExampleCommand):
         if count is None:
             raise CommandError("Somebody else is counting now, such as the worker.")
         self.stdout.write(f"{_interactions(count)} counted.")
+
+    def _rebuild(self, since: datetime | None, *, is_narrowed: bool) -> None:
+        is_moved = is_of_another_zone()
+        if is_moved and is_narrowed:
+            raise CommandError("TIME_ZONE has been changed since the figures were counted: rebuild without --since.")
+        with progress("rows", _total(since)) as bar:
+            count = rebuild_in_zone(since, bar.update)
+        self.stdout.write(f"{_interactions(count)} counted anew{_from(since)}.")
+        if is_moved and since:
+            self.stdout.write("Figures from before then keep the days of the time zone that they were counted in.")
 
     def _check(self, since: datetime | None) -> None:
         with progress("rows", _total(since)) as bar:

@@ -16,10 +16,10 @@ from engagement.models import Kind
 from preferences.feed import Cursor, FeedError
 from preferences.management import lookups
 from preferences.management.example import ExampleCommand
-from preferences.streams import progress, quiet_end
+from preferences.streams import Following, progress, quiet_end
 
 _EXAMPLE = """\
-manage.py interactions --cleaned --brand demo --position warehouse >> interactions.ndjson
+manage.py interactions --cleaned --brand demo --position warehouse --follow >> interactions.ndjson
 
 Writes what happened to mailings, one line each, and what was judged anew since; docs/feeds.md has the columns. Keep the
 cursor of the last line that you have dealt with and go on from there with --since, or let Farewell keep it under a name
@@ -42,6 +42,8 @@ class Command(ExampleCommand):
         parser.add_argument("--brand", metavar="SLUG", help="only this brand's (default: all)")
         parser.add_argument("--kinds", metavar="KIND,...", help="only these, such as open,click (default: all)")
         parser.add_argument("--limit", type=int, metavar="N", help="stop after N lines")
+        parser.add_argument("--follow", action="store_true", help="wait for more until interrupted")
+        parser.add_argument("--interval", type=float, default=5.0, metavar="SECONDS", help="how often --follow looks")
         parser.add_argument("--accept-loss", action="store_true", help="go on although retention dropped unread lines")
         parser.add_argument(
             "--after-restore",
@@ -56,11 +58,19 @@ class Command(ExampleCommand):
             return
         if options["limit"] is not None and options["limit"] < 1:
             raise CommandError("--limit is 1 or more.")
+        if not options["interval"] > 0:
+            raise CommandError("--interval is more than 0 seconds.")
+        if options["follow"]:
+            self._warn_of_nothing()
         try:
             with quiet_end():
                 self._stream(options)
         except FeedError as error:
             raise CommandError(str(error)) from None
+        if not options["follow"]:
+            self._warn_of_nothing()
+
+    def _warn_of_nothing(self) -> None:
         if position(COUNTING) == Cursor():
             self.stderr.write(
                 "Nothing has been counted yet, and the feed tells what was. The worker counts what is two minutes old:"
@@ -74,15 +84,16 @@ class Command(ExampleCommand):
         self._is_csv: bool = options["format"] == "csv"
         if self._is_csv and not options["no_header"]:
             csv.writer(self.stdout).writerow(COLUMNS)
-        told = start
+        told = end = start
+        following = Following(options["interval"]) if options["follow"] else None
         try:
-            for page in _limited(_shown(feed), options["limit"]):
+            for page in _limited(_followed(feed, following) if following else _shown(feed), options["limit"]):
                 self._write(page.lines)
                 if kept:
                     kept.move(page.end)
-                told = FeedCursor.parse(page.lines[-1].cursor) if page.lines else told
-            if not kept and told != feed.cursor and options["limit"] is None:
-                self._write([cursor_line(str(feed.cursor))])
+                told, end = FeedCursor.parse(page.lines[-1].cursor) if page.lines else told, page.end
+            if not kept and told != end and options["limit"] is None:
+                self._write([cursor_line(str(end))])
         except (OperationalError, InterfaceError) as error:
             raise CommandError(
                 f"The database went away: {' '.join(str(error).split())}\nGo on when it is back, with --since {told}"
@@ -113,6 +124,17 @@ def _shown(feed: InteractionFeed) -> Iterator[Page]:
         for page in feed.read():
             yield page
             bar.update(page.read_count)
+
+
+def _followed(feed: InteractionFeed, following: Following) -> Iterator[Page]:
+    """Read the feed, and what comes to it, until a signal: then the page that was begun is the last."""
+    while True:
+        for page in feed.read():
+            yield page
+            if following.is_stopping:
+                return
+        if not following.wait():
+            return
 
 
 def _limited(pages: Iterator[Page], limit: int | None) -> Iterator[Page]:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
@@ -15,20 +12,18 @@ from preferences import feed
 from preferences.feed import Change, Cursor, Feed, FeedError
 from preferences.management import lookups
 from preferences.management.example import ExampleCommand
-from preferences.streams import quiet_end
+from preferences.streams import Following, quiet_end
 
 _EXAMPLE = """\
 manage.py changes --after 742.16 --follow
 
 Writes one change a line as JSON, oldest first; docs/commands.md has the fields. Keep the `cursor` of the last line
 that you have dealt with, and go on from there with --after. No change is ever skipped, however late it commits."""
-_NAP_SECONDS = 0.1  # how soon a signal ends the waiting
 
 
 class Command(ExampleCommand):
     help = "Write the ledger of preference changes as newline-delimited JSON."
     example = _EXAMPLE
-    _is_stopping = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--after", default="0.0", metavar="CURSOR", help="go on after this cursor")
@@ -54,29 +49,27 @@ class Command(ExampleCommand):
         try:
             reader = Feed(Cursor.parse(options["after"]), brand.id if brand else None)
             with quiet_end():
-                self._stream(reader, options["limit"], options["interval"] if options["follow"] else None)
+                self._stream(reader, options["limit"], Following(options["interval"]) if options["follow"] else None)
         except FeedError as error:
             raise CommandError(str(error)) from None
 
-    def _stream(self, reader: Feed, limit: int | None, interval: float | None) -> None:
-        if interval is not None:
-            self._stop_on_signals()
+    def _stream(self, reader: Feed, limit: int | None, following: Following | None) -> None:
         try:
-            while (limit := self._write_present(reader, limit)) != 0 and interval and not self._is_stopping:
-                self._wait(interval)
+            while (limit := self._write_present(reader, limit, following)) != 0 and following and following.wait():
+                pass
         except (OperationalError, InterfaceError) as error:
             raise CommandError(
                 f"The database went away: {' '.join(str(error).split())}\n"
                 f"Go on with --after {reader.cursor} when it is back."
             ) from None
 
-    def _write_present(self, reader: Feed, limit: int | None) -> int | None:
+    def _write_present(self, reader: Feed, limit: int | None, following: Following | None) -> int | None:
         """Write what there is; return how many more may follow, None for any number."""
         for page in reader.read():
             changes = page if limit is None else page[:limit]
             self._write(changes)
             limit = limit if limit is None else limit - len(changes)
-            if limit == 0 or self._is_stopping:
+            if limit == 0 or (following and following.is_stopping):
                 break
         return limit
 
@@ -84,18 +77,3 @@ class Command(ExampleCommand):
         lines = [json.dumps(change.fields, ensure_ascii=False, separators=(",", ":")) for change in changes]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
-
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self._is_stopping and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _NAP_SECONDS))
-
-    def _stop_on_signals(self) -> None:
-        """Let the first Ctrl-C or SIGTERM end after a whole line, and a second one at once."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, self._stop)
-
-    def _stop(self, number: int, _frame: object) -> None:
-        self._is_stopping = True
-        signal.signal(number, signal.SIG_DFL)

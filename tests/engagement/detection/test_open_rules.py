@@ -20,6 +20,7 @@ GMAIL_AHEAD = (
     "Safari/537.36 Edge/12.246 Mozilla/5.0"
 )
 YAHOO = "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"
+MAIL_RU = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/32.0.1700.2 Safari/537.36"
 OUTLOOK = "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"
 APPLE_MAIL = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 IPHONE_MAIL = (
@@ -113,6 +114,8 @@ PROXY_OF_GOOGLE: dict[str, Any] = {"network": "Google", "network_class": "data_c
         by(GMAIL, None),
         by(YAHOO, agent_class="robot"),
         by("FastmailUA/1.0", agent_class="robot"),
+        by(MAIL_RU),
+        replace(by(MAIL_RU), day=20_739),
         by("Mozilla/5.0 SeznamEmailProxy/2.0.174", agent_class="robot"),
         by(OUTLOOK, agent_class="preview", network_class="consumer"),
         by(OUTLOOK, 30, agent_class="preview"),
@@ -156,6 +159,8 @@ def test_what_fetches_ahead_of_its_reader_is_nobodys(facts: Facts) -> None:
         by(MPP, agent_class="robot", network="Amazon", network_class="data_centre"),
         by(GMAIL, network_class="mail_filter", network="Barracuda Email Gateway Defense"),
         by(GMAIL, network="Example Hosting", network_class="data_centre"),
+        replace(by(MAIL_RU, network="Example Hosting", network_class="data_centre"), day=20_739),
+        replace(by(MAIL_RU.replace("1700.2", "1700.107")), day=20_739),
         by(GMAIL_AHEAD, network="Amazon", network_class="data_centre", agent_class="scanner"),
         from_network("mail_security", 60),
         replace(from_network("data_centre"), request=replace(BROWSER, network_class="data_centre")),

@@ -1,0 +1,113 @@
+"""Opt-outs by door: the ledger's changes become figures, each exactly once, in the order of the ledger's feed.
+
+Through each door (the change's source) are counted
+
+    opt_out   who left through it: a recipient, once for all that it leaves within an hour
+    topic     topics left
+    view      page views that ended so, of the page's own doors (arrival and button)
+
+By undo and reinstatement the same is counted of what they put back. A door of the page is told apart by the verdict on
+the visit, where `unsure` is also what nobody judged. An opt-out that another door settles, or that an undo leaves in
+place, is none.
+
+Whether a row is the first of its hour or of its page view is said by the ledger's earlier rows of the recipient alone.
+Nobody writes between those, so a row counts today as it does in any recount.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from engagement.counting.changes import STORED, Tables, look_up_by_index
+from engagement.counting.position import Place, ledger_place, move_ledger, try_lock
+from engagement.counting.tallies import merge
+
+_ENDS = """CASE WHEN {row}.source IN ('undo', 'reinstatement')
+                THEN {row}.state <> 'out' AND {row}.replaced ->> 'state' = 'out'
+                ELSE {row}.state = 'out' AND {row}.replaced ->> 'state' IS DISTINCT FROM 'out' END"""
+_VERDICT = """CASE WHEN {row}.source NOT IN ('arrival', 'confirm_button') THEN ''
+                   WHEN {row}.evidence ->> 'verdict' IN ('human', 'machine') THEN {row}.evidence ->> 'verdict'
+                   ELSE 'unsure' END"""
+_FINE = f"""
+    SELECT brand_id, cell.dimension, hour AS start, cell.mailing, source AS value, channel, counted.record, verdict,
+           -1 AS age, sum(counted.number) AS events
+    FROM (
+        SELECT change.brand_id, date_trunc('hour', change.changed_at, %(zone)s) AS hour, change.mailing, change.source,
+               change.channel, {_VERDICT.format(row="change")} AS verdict, change.topic_id,
+               NOT EXISTS (
+                   SELECT FROM preferences_preferencechange AS other
+                   WHERE other.recipient_id = change.recipient_id AND other.id < change.id
+                     AND other.source = change.source AND other.changed_at > change.changed_at - interval '1 hour'
+                     AND other.changed_at < change.changed_at + interval '1 hour'
+                     AND {_ENDS.format(row="other")}
+               ) AS is_first,
+               change.source IN ('arrival', 'confirm_button') AND change.topic_id IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM preferences_preferencechange AS other
+                   WHERE other.recipient_id = change.recipient_id AND other.id < change.id
+                     AND change.source IN ('arrival', 'confirm_button') AND change.evidence ->> 'visit' IS NOT NULL
+                     AND other.source IN ('arrival', 'confirm_button') AND other.topic_id IS NOT NULL
+                     AND other.evidence ->> 'visit' = change.evidence ->> 'visit'
+                     AND {_VERDICT.format(row="other")} = {_VERDICT.format(row="change")}
+                     AND {_ENDS.format(row="other")}
+               ) AS is_view
+        FROM preferences_preferencechange AS change
+        WHERE {{which}} AND {_ENDS.format(row="change")}
+    ) AS gone
+    CROSS JOIN LATERAL (VALUES
+        ('opt_out', is_first::int), ('topic', (topic_id IS NOT NULL)::int), ('view', is_view::int)
+    ) AS counted(record, number)
+    CROSS JOIN LATERAL (VALUES
+        ('door', ''), (CASE WHEN gone.mailing <> '' THEN 'maildoor' END, gone.mailing)
+    ) AS cell(dimension, mailing)
+    WHERE counted.number > 0 AND cell.dimension IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+"""  # noqa: S608
+_NEW = _FINE.format(
+    which="(change.xid, change.id) > (%(after_xid)s, %(after_id)s) AND (change.xid, change.id) <= (%(xid)s, %(id)s)"
+)
+_STORED = _FINE.format(which="change.changed_at >= %(since)s AND (change.xid, change.id) <= (%(xid)s, %(id)s)")
+# A place that no row reaches any more is of another cluster, or of before `changes --after-restore`.
+_LAST = "SELECT max(xid) < %s FROM preferences_preferencechange"
+_START_OVER = "DELETE FROM engagement_tally WHERE dimension IN ('door', 'maildoor')"
+_END = """
+SELECT xid, id FROM (
+    SELECT xid, id FROM preferences_preferencechange
+    WHERE (xid, id) > (%(after_xid)s, %(after_id)s) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    ORDER BY xid, id LIMIT %(size)s
+) AS next
+ORDER BY xid DESC, id DESC LIMIT 1
+"""
+
+
+def count_changes(size: int) -> bool | None:
+    """Count the next stretch of the ledger; return whether there was any, None if somebody else is counting."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not try_lock():
+            return None
+        after = _place(cursor)
+        values: dict[str, Any] = {"after_xid": after.xid, "after_id": after.id}
+        cursor.execute(_END, values | {"size": size})
+        if not (row := cursor.fetchone()):
+            return False
+        if after == Place():
+            cursor.execute(_START_OVER)
+        to = Place(*row)
+        look_up_by_index()
+        merge(_NEW, STORED, **values, xid=to.xid, id=to.id)
+        move_ledger(to)
+        return True
+
+
+def _place(cursor: Any) -> Place:
+    after = ledger_place()
+    cursor.execute(_LAST, [after.xid])
+    return Place() if cursor.fetchone()[0] else after
+
+
+def count_stored(since: datetime, tables: Tables) -> None:
+    """Count the changes from `since` on that are counted already, into other tables."""
+    to = ledger_place()
+    merge(_STORED, tables, since=since, xid=to.xid, id=to.id)
