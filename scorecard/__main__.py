@@ -19,12 +19,14 @@ from scorecard.aims import misses, verdicts
 from scorecard.cast import CAST, choose
 from scorecard.play import Played, play
 from scorecard.report import markdown, plain, scores
+from scorecard.run import Extent
 from tests.browser.chromium import NoChromiumError, find_chromium
 
 
 def main() -> int:
     options = _options()
     visitors = choose(options.only, is_quick=options.quick)
+    extent = Extent.QUICK if options.quick else Extent.FULL
     if not visitors:
         print(f"scorecard: nobody is called {options.only!r}; --list names all", file=sys.stderr)
         return 2
@@ -36,7 +38,7 @@ def main() -> int:
     say("starting the server and Chromium")
     started = time.monotonic()
     try:
-        played = asyncio.run(play(chromium, visitors, is_quick=options.quick, tell=_tell))
+        played = asyncio.run(play(chromium, visitors, extent=extent, tell=_tell))
     except KeyboardInterrupt:
         say("")
         return 130

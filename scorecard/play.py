@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scorecard.browsers import Browsers
-from scorecard.run import Run
+from scorecard.run import Extent, Run
 from scorecard.visits import Result, Sighting, Visitor
 from scorecard.world import set_up
 
@@ -29,13 +29,13 @@ async def play(
     chromium: str,
     visitors: Sequence[Visitor],
     *,
-    is_quick: bool,
+    extent: Extent,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Played:
-    """Send the visitors to all models. Raises what a visitor met, with the visitor's name as a note."""
+    """Send the visitors to the models. Raises what a visitor met, with the visitor's name as a note."""
     with set_up() as world:
         async with Browsers.started(chromium) as browsers:
-            run = Run(world, browsers, visitors, is_quick, tell)
+            run = Run(world, browsers, visitors, extent, tell)
             await run.visit_all()
         results = run.results()
         return Played(results, run.visits, run.repeated, world.seen())

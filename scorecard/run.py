@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
@@ -27,6 +28,14 @@ OURS = "ours, {}"
 _OURS = [OURS.format(policy) for policy in POLICIES]
 
 
+class Extent(Enum):
+    """How much a run does."""
+
+    FULL = "every network, age and policy"
+    QUICK = "some networks and ages, one policy"
+    OURS = "as the quick one, but nobody goes to the models that are not ours"
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A visit to our server that has been made."""
@@ -40,12 +49,12 @@ class Sent:
 
 @dataclass(slots=True)
 class Run:
-    """One run of the scorecard over `visitors`, quick or full."""
+    """One run of the scorecard over `visitors`."""
 
     world: World
     browsers: Browsers
     visitors: Sequence[Visitor]
-    is_quick: bool
+    extent: Extent
     tell: Callable[[int, int], None] = lambda done, total: None
     sent: list[Sent] = field(default_factory=list)
     traces: dict[str, Trace] = field(default_factory=dict)
@@ -57,7 +66,9 @@ class Run:
 
     async def visit_all(self) -> None:
         """Make all visits, some at a time; the same visitor's are spread, as they are at one recipient's link each."""
-        jobs: list[tuple[Visitor, Case | None]] = [(visitor, None) for visitor in self.visitors]
+        jobs: list[tuple[Visitor, Case | None]] = []
+        if self.extent is not Extent.OURS:
+            jobs += [(visitor, None) for visitor in self.visitors]
         jobs += [(visitor, case) for visitor in self.visitors for case in self.cases(visitor)]
         random.Random(1).shuffle(jobs)
         gate, done = asyncio.Semaphore(AT_WORK), 0
@@ -76,7 +87,7 @@ class Run:
     def cases(self, visitor: Visitor) -> Iterator[Case]:
         for age in AGES:
             for network in visitor.networks:
-                if not self.is_quick or (age, network) in QUICK_CASES:
+                if self.extent is Extent.FULL or (age, network) in QUICK_CASES:
                     yield Case(visitor.name, age, network)
 
     async def _trace(self, visitor: Visitor) -> None:
@@ -88,7 +99,7 @@ class Run:
 
     async def _visit(self, visitor: Visitor, case: Case) -> None:
         """Send the visitor to our server under one policy after the other."""
-        for policy in QUICK_POLICIES if self.is_quick else POLICIES:
+        for policy in POLICIES if self.extent is Extent.FULL else QUICK_POLICIES:
             try:
                 await self._visit_once(visitor, case, policy)
             except (TimeoutError, PlaywrightTimeoutError):  # a machine too busy for the browser: once more, from anew
@@ -118,7 +129,8 @@ class Run:
         settled = self.world.are_out()
         by_name = {visitor.name: visitor for visitor in self.visitors}
         ours = [self._result(by_name[sent.case.visitor], sent, at_once, settled) for sent in self.sent]
-        return [*self._others(), *sorted(ours, key=lambda result: (_OURS.index(result.model), result.case))]
+        others = () if self.extent is Extent.OURS else self._others()
+        return [*others, *sorted(ours, key=lambda result: (_OURS.index(result.model), result.case))]
 
     def _result(self, visitor: Visitor, sent: Sent, at_once: set[str], settled: set[str]) -> Result:
         mails = sent.mails if visitor.label is Label.ROBOT else sent.mails[:1]

@@ -19,6 +19,7 @@ from engagement.learning import learned
 from engagement.recording import partitions
 from engagement.recording.recorder import recorder
 from preferences.directory import directory
+from tests.sharing import once
 from unsubscribe.settling import settler
 from unsubscribe.waiting import waiting
 
@@ -67,7 +68,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 def static_files() -> Iterator[None]:
     """The hashed static files, as a server has them, and looked at once as by a server: each client is a start of its
     own, and looking took two thirds of the time of a test."""
-    call_command("collectstatic", interactive=False, verbosity=0)
+    once("static", lambda: str(call_command("collectstatic", interactive=False, verbosity=0)))
     look: Callable[[WhiteNoise, str, str], None] = WhiteNoise.update_files_dictionary
     found: dict[tuple[str, str], dict[str, object]] = {}
 

@@ -11,6 +11,7 @@ from scorecard import recorded
 from scorecard.aims import OURS
 from scorecard.cast import choose
 from scorecard.play import Played, play
+from scorecard.run import Extent
 from tests.browser.chromium import NoChromiumError, find_chromium
 
 
@@ -25,7 +26,7 @@ def played() -> Played:
 
     def run() -> None:
         try:
-            outcomes.append(asyncio.run(play(chromium, choose(is_quick=True), is_quick=True)))
+            outcomes.append(asyncio.run(play(chromium, choose(is_quick=True), extent=Extent.OURS)))
         except BaseException as error:
             outcomes.append(error)
 

@@ -25,10 +25,11 @@ from psycopg import sql
 
 from preferences.link_urls import url_of
 from preferences.links import Channel, Claims, LinkKey, Purpose, seal
+from tests.sharing import once, run_number, shared_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600  # seconds since sending after which an arrival may opt out by itself
-START_SECONDS = 30
+START_SECONDS = 120
 _numbers = count(1)
 MAKE_BRAND = """
 from preferences.models import Brand, Topic
@@ -40,7 +41,7 @@ print(brand.add_key("tests")[1].to_text())
 """
 
 
-def wait_until[T](look: Callable[[], T | None], what: str, seconds: float = 10) -> T:
+def wait_until[T](look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     """Return the first true answer of `look`, asking until a deadline that fails the test."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -182,18 +183,28 @@ class Template:
 @cache
 def template() -> Template:
     """A migrated database with the demo brand, which that of each server is copied from."""
+    database, key = once("template", _make_template).split()
+    return Template(database, LinkKey.from_text(key))
+
+
+def _make_template() -> str:
+    """Returns its name and the brand's key. One that processes share outlives the run, and goes with the next."""
     _drop_leftovers()
-    _make_database(_name())
-    atexit.register(_drop_database, _name())
-    variables = _environment(_name())
+    name = f"farewell_browser_{run_number()}"
+    _make_database(name)
+    if shared_folder() is None:
+        atexit.register(_drop_database, name)
+    variables = _environment(name)
     _manage(variables, "migrate", "--noinput")
     printed = _manage(variables, "shell", "--verbosity", "0", "-c", MAKE_BRAND)
-    return Template(_name(), LinkKey.from_text(printed.strip().splitlines()[-1]))
+    return f"{name} {printed.strip().splitlines()[-1]}"
 
 
 @cache
 def _static_root() -> str:
     """The static files as production serves them: collected, hashed and compressed."""
+    if "PYTEST_VERSION" in os.environ:
+        return os.environ["STATIC_ROOT"]  # filled by tests/conftest.py
     directory = str(scratch() / "static")
     _manage(os.environ | {"STATIC_ROOT": directory}, "collectstatic", "--noinput", "--verbosity", "0")
     return directory

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from languages.overflow import overflowing
 from languages.states import WALKS, Walk
 from languages.world import JUST_SENT, Visitor, mails, serving, visiting
 from preferences.links import Purpose
+from tests.browser.axe import faults
 from tests.browser.hands import strike
 from tests.browser.serving import Farewell
 
@@ -50,10 +50,7 @@ def visitor(peoples_chromium: Browser, own_server: Farewell) -> Iterator[Visitor
 def test_every_state_is_accessible(visitor: Visitor, walk: Walk) -> None:
     page = visitor.page
     for state in walk(visitor):
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found = Axe().run(page, options={"runOnly": RULES})
-            assert found.violations_count == 0, f"{state}, {scheme}\n{found.generate_report()}"
+        assert faults(page, RULES) == [], state
         page.emulate_media(color_scheme="light")
         assert page.title()
         assert page.evaluate(_SMALL_TARGETS) == [], state  # 2.5.8
@@ -169,7 +166,4 @@ def test_every_mail_is_accessible(peoples_chromium: Browser, own_server: Farewel
         page = context.new_page()
         for mail in mails(own_server, ["en"])["en"]:
             page.set_content(mail.html)
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                found = Axe().run(page, options={"runOnly": RULES[:-1]})
-                assert found.violations_count == 0, f"{mail.name}, {scheme}\n{found.generate_report()}"
+            assert faults(page, RULES[:-1]) == [], mail.name

@@ -23,6 +23,8 @@ IN_FULL = {
     "resultTypes": ["violations"],
 }
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
+# Contrast takes most of the time, and has nothing to do with the width.
+BUT_COLOURS = IN_FULL | {"rules": {"target-size": {"enabled": True}, "color-contrast": {"enabled": False}}}
 # Links fade from one scheme's colour to the other's.
 SETTLED = "() => Promise.all(document.getAnimations().map(animation => animation.finished)).then(() => true)"
 
@@ -90,7 +92,7 @@ def test_every_page_is_accessible_in_both_schemes_and_on_a_small_screen(opened: 
     opened.emulate_media(color_scheme="light")
     opened.set_viewport_size({"width": 320, "height": 900})
     opened.evaluate(SETTLED)
-    found["320 px"] = problems(opened, IN_FULL)
+    found["320 px"] = problems(opened, BUT_COLOURS)
     assert not any(found.values()), "\n".join([*found["light"], "dark", *found["dark"], "320 px", *found["320 px"]])
     assert opened.evaluate("document.documentElement.scrollWidth") <= 320
     assert opened.title()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from tests.browser.axe import faults
 from tests.browser.conftest import Watch
 from tests.browser.hands import move, strike
 from tests.browser.serving import Farewell, new_address
@@ -255,10 +255,7 @@ def test_every_state_is_accessible_in_both_schemes_and_on_a_small_screen(
     page = window.new_page()
     page.emulate_media(reduced_motion="reduce")
     reach(page, digests)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{scheme}\n{found.generate_report()}"
+    assert faults(page) == []
     page.set_viewport_size({"width": 320, "height": 568})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     small = page.evaluate(

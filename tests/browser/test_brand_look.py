@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from preferences.colours import DARK, LIGHT, Scheme, colour_in, stylesheet
 from preferences.links import Purpose
 from preferences.looks import digest_of
+from tests.browser.axe import faults
 from tests.browser.hands import strike
 from tests.browser.programs import request
 from tests.browser.serving import Farewell, new_address, wait_until
@@ -123,10 +123,7 @@ def test_extreme_colours_can_be_read_on_every_page(
     page = window.new_page()
     for reach in (asking, left, choosing):
         reach(page, farewell)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{reach.__name__} {scheme}\n{found.generate_report()}"
+        assert faults(page) == [], reach.__name__
 
 
 def test_the_look_keeps_the_pages_policy_and_asks_nobody_else(window: BrowserContext, dressed: Farewell) -> None:

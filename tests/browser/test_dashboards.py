@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.admin_pages import PASSWORD
 from tests.browser.serving import Farewell
-from tests.browser.test_admin_accessibility import COLOURS, IN_FULL, SETTLED, problems
+from tests.browser.test_admin_accessibility import BUT_COLOURS, COLOURS, IN_FULL, SETTLED, problems
 
 ROOT = "/admin/engagement/mailing/"
 _SEED = f"""
@@ -87,15 +87,15 @@ def test_a_full_page_is_accessible(scripted: Page, server: Farewell, path: str) 
     found += problems(scripted, COLOURS)
     scripted.set_viewport_size({"width": 320, "height": 900})
     scripted.evaluate(SETTLED)
-    found += problems(scripted, IN_FULL)
+    found += problems(scripted, BUT_COLOURS)
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280])
-def test_a_full_page_never_scrolls_sideways(scripted: Page, server: Farewell, path: str, width: int) -> None:
-    scripted.set_viewport_size({"width": width, "height": 900})
+def test_a_full_page_never_scrolls_sideways(scripted: Page, server: Farewell, path: str) -> None:
     scripted.goto(server.url + ROOT + path)
-    assert scripted.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (320, 768, 1280):
+        scripted.set_viewport_size({"width": width, "height": 900})
+        assert scripted.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_nothing_that_is_drawn_is_cut(scripted: Page, server: Farewell, mailing: str) -> None:

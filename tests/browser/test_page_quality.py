@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from preferences.links import Purpose
+from tests.browser.axe import faults
 from tests.browser.conftest import Explain, Watched
 from tests.browser.hands import strike
 from tests.browser.programs import FORM, request
@@ -178,10 +178,7 @@ def test_every_page_is_accessible_in_both_schemes_and_on_a_small_screen(
     page = window.new_page()
     page.emulate_media(reduced_motion="reduce")
     reach(page, server)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{scheme}\n{found.generate_report()}"
+    assert faults(page) == []
     assert page.title()
     assert page.locator("html").get_attribute("lang") == "en"
     page.set_viewport_size({"width": 320, "height": 568})
