@@ -7,9 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.figures import at_domain
@@ -19,9 +17,11 @@ from tests.engagement.dashboard_makers import (
     ROOT,
     cells,
     count_everything,
+    files_are_the_same,
     make_event,
     make_member,
     percent,
+    queries_of,
     saved,
     shown,
     table,
@@ -185,10 +185,7 @@ def test_each_table_is_a_file_with_the_same_numbers(admin_client: Client, page: 
     make_crowd()
     count_everything()
     Learned.objects.create(kind="agent", value=AGENTS[0])
-    for found in shown(admin_client, page)["tables"]:
-        lines = saved(admin_client, page, found.slug)
-        assert lines[0] == list(found.columns)
-        assert [line[1:] for line in lines[1:]] == [[str(cell) for cell in row.cells] for row in found.rows]
+    assert files_are_the_same(admin_client, page)
 
 
 @pytest.mark.parametrize(("page", "words"), [(PAGE, "No robot was seen"), (BEHIND, "Robots were seen at nobody’s")])
@@ -214,19 +211,14 @@ def test_a_member_sees_the_robots_of_their_brands_alone(client: Client, page: st
 
 @pytest.mark.parametrize("page", [PAGE, BEHIND])
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client: Client, page: str) -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            shown(admin_client, page)
-        return len(queries)
-
     make_crowd(events=20)
     count_everything()
-    before = asked()
+    before = queries_of(admin_client, page)
     make_crowd(seed=2)
     Learned.objects.create(kind="agent", value=AGENTS[0])
     Learned.objects.create(kind="network", value="192.0.2.0")
     count_everything()
-    assert asked() <= before + 2 <= 24
+    assert queries_of(admin_client, page) <= before + 2 <= 24
 
 
 def test_what_is_no_deed_of_ours_is_other() -> None:
