@@ -89,6 +89,7 @@ _JSON = {
     "signals": json.dumps([{"name": "send_age", "points": 3, "hard": False, "reason": "Came soon after sending."}]),
 }
 
+COUNTED = ("tally", "reach", "touch", "pageview", "scanned")
 _LAST_ID = 2**62
 _MAILINGS_SEEN = """
 INSERT INTO engagement_mailing (brand_id, slug, kind, automation, channel, sent_at, sent_count, delivered_count)
@@ -223,7 +224,7 @@ def _write(part: Part, count: int, *, is_counted: bool) -> None:
     from django.db import connection, transaction
 
     from engagement.counting.changes import look_up_by_index
-    from engagement.counting.counter import _count_rows
+    from engagement.counting.counter import count_stretch
     from engagement.counting.position import Place
 
     names = ("number", "mailing", "channel", "topic", "sent_at", "sending", "people")
@@ -235,12 +236,12 @@ def _write(part: Part, count: int, *, is_counted: bool) -> None:
             cursor.execute("SELECT pg_current_xact_id()::text::bigint")
             [xid] = cursor.fetchone()
             look_up_by_index()
-            _count_rows(Place(xid - 1, _LAST_ID), Place(xid, _LAST_ID))
+            count_stretch(Place(xid - 1, _LAST_ID), Place(xid, _LAST_ID))
 
 
 def _empty(stage: Stage) -> None:
     """Forget what was stored and counted before, and the ledger."""
-    counted = ", ".join(f"engagement_{name}" for name in ("tally", "reach", "touch", "scanned", "position", "revision"))
+    counted = ", ".join(f"engagement_{name}" for name in (*COUNTED, "position", "revision"))
     stage.database.execute(f"TRUNCATE engagement_interaction, {counted}, preferences_preferencechange CASCADE")
 
 
