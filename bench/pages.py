@@ -35,7 +35,7 @@ _PAGES = {
     "prevented over time": "engagement_prevented_trend",
     "prevented": "engagement_interaction_prevented",
 }
-_TABLES = "engagement_interaction, engagement_tally, engagement_reach, engagement_touch, engagement_scanned"
+_TABLES = "engagement_interaction, " + ", ".join(f"engagement_{name}" for name in year.COUNTED)
 
 
 @dataclass(frozen=True, slots=True)

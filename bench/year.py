@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,6 +89,7 @@ _JSON = {
     "signals": json.dumps([{"name": "send_age", "points": 3, "hard": False, "reason": "Came soon after sending."}]),
 }
 
+COUNTED = ("tally", "reach", "touch", "pageview", "scanned")
 _LAST_ID = 2**62
 _MAILINGS_SEEN = """
 INSERT INTO engagement_mailing (brand_id, slug, kind, automation, channel, sent_at, sent_count, delivered_count)
@@ -132,11 +133,12 @@ ON CONFLICT (name) DO UPDATE SET xid = excluded.xid, id_read = excluded.id_read,
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some `count` rows of one mailing, whose messages were sent from `sent_at` on, for `sending` seconds."""
+    """Some `count` rows at the `messages` of one mailing, sent from `sent_at` on for `sending` seconds."""
 
     brand_id: int
     number: int
     count: int
+    messages: int
     sent_at: datetime
     sending: int
     people: int
@@ -160,7 +162,7 @@ def now() -> datetime:
 
 
 def parts(brand_ids: list[int], count: int) -> list[Part]:
-    """Return what makes `count` rows of a year, in the order of sending. Some weeks of it are the first of them."""
+    """Return what makes `count` rows of a year, in the order of sending."""
     weights = {number: 1 / (1 + (number * 37 + 60) % _CAMPAIGNS) ** 0.5 for number in range(_CAMPAIGNS)}
     scale = 0.9 * count / sum(weights.values())
     first = now() - timedelta(days=DAYS)
@@ -170,30 +172,34 @@ def parts(brand_ids: list[int], count: int) -> list[Part]:
         people = max(100, count // _ROWS_OF_A_PERSON * _BRAND_OF.count(brand) // 10)
         if number < _CAMPAIGNS:
             at = first + number * timedelta(days=DAYS - _DAYS_OF_A_MAILING) / _CAMPAIGNS
-            made.append(Part(brand_ids[brand], number, int(scale * weights[number]), at, 3_600, people))
+            some = int(scale * weights[number])
+            made.append(Part(brand_ids[brand], number, some, some // 3, at, 3_600, people))
             continue
         month = timedelta(days=DAYS - _DAYS_OF_A_MAILING) / 12
         each = count // 10 // _AUTOMATIONS // 12
         made += [
-            Part(brand_ids[brand], number, each, first + n * month, int(month.total_seconds()), people)
+            Part(brand_ids[brand], number, each, each // 3, first + n * month, int(month.total_seconds()), people)
             for n in range(12)
         ]
     return sorted(made, key=lambda part: (part.sent_at, part.number))
 
 
 def fill(stage: Stage, count: int, limit: int | None = None, *, is_counted: bool = False) -> int:
-    """Let there be the rows of a year of `count`, or the first weeks of it with `limit` rows or some more, and nothing
-    else; return how many they are. Two connections work at once, and no brand is in both.
+    """Let there be the rows of a year of `count`, or the first `limit` of these, and nothing else; return how many
+    they are. Two connections work at once, and no brand is in both.
 
     With `is_counted` each part is counted in its transaction by the counter's own statements, after no second look.
     """
     _empty(stage)
     _make_months()
-    wanted, total = [], 0
+    wanted, left = [], limit
     for part in parts(brands(stage), count):
-        if limit is None or total < limit:
-            wanted.append(part)
-            total += part.count
+        some = part.count if left is None else min(part.count, left)
+        wanted.append(replace(part, count=some))
+        left = None if left is None else left - some
+        if left == 0:
+            break
+    total = sum(part.count for part in wanted)
     halves = [[part for part in wanted if (part.brand_id == stage.brand_id) is is_first] for is_first in (True, False)]
     done = Counter[int]()
 
@@ -218,24 +224,24 @@ def _write(part: Part, count: int, *, is_counted: bool) -> None:
     from django.db import connection, transaction
 
     from engagement.counting.changes import look_up_by_index
-    from engagement.counting.counter import _count_rows
+    from engagement.counting.counter import count_stretch
     from engagement.counting.position import Place
 
     names = ("number", "mailing", "channel", "topic", "sent_at", "sending", "people")
     values: dict[str, Any] = {name: getattr(part, name) for name in names}
-    values |= {**_JSON, "brand": part.brand_id, "count": count, "slots": part.count // 3, "span": _SPAN}
+    values |= {**_JSON, "brand": part.brand_id, "count": count, "slots": part.messages, "span": _SPAN}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_ROWS, values)
         if is_counted:
             cursor.execute("SELECT pg_current_xact_id()::text::bigint")
             [xid] = cursor.fetchone()
             look_up_by_index()
-            _count_rows(Place(xid - 1, _LAST_ID), Place(xid, _LAST_ID))
+            count_stretch(Place(xid - 1, _LAST_ID), Place(xid, _LAST_ID))
 
 
 def _empty(stage: Stage) -> None:
     """Forget what was stored and counted before, and the ledger."""
-    counted = ", ".join(f"engagement_{name}" for name in ("tally", "reach", "touch", "scanned", "position", "revision"))
+    counted = ", ".join(f"engagement_{name}" for name in (*COUNTED, "position", "revision"))
     stage.database.execute(f"TRUNCATE engagement_interaction, {counted}, preferences_preferencechange CASCADE")
 
 

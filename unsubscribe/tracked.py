@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from engagement.models import Kind
 from engagement.tracking import conversions, short_links
 from engagement.tracking.answers import PIXEL, location, record
-from engagement.tracking.conversions import ConversionError, Told
+from engagement.tracking.conversions import ConversionError, Told, TooManyError
 from engagement.visitors import sight
 from preferences.directory import directory
 from preferences.links import LinkError, Purpose
@@ -63,7 +63,10 @@ def conversion(request: HttpRequest, token: str) -> HttpResponse:
         told = Told.from_fields(_fields(request))
     except ConversionError as error:
         raise BodyError(400, str(error)) from None
-    conversions.store(link, told)
+    try:
+        conversions.store(link, told)
+    except TooManyError:
+        raise BodyError(429, "Too many conversions of one message were told; this one was not stored.") from None
     return HttpResponse("Thank you.\n", content_type="text/plain", headers={"Access-Control-Allow-Origin": "*"})
 
 

@@ -32,11 +32,12 @@ from engagement.counting.position import COUNTED_AFTER, Place, move, place, try_
 from engagement.counting.scans import note_scans
 from engagement.counting.tallies import add_events
 from engagement.counting.touches import touch_new, touch_revised
+from engagement.judging.loading import load
 from engagement.judging.second_look import Relooked, earlier_affected, look_again, write
 from engagement.models import Interaction, Revision
 from engagement.recording.rows import signals_json
 
-__all__ = ["BATCH_SIZE", "Change", "CountingError", "count_all", "count_next", "recount"]
+__all__ = ["BATCH_SIZE", "Change", "CountingError", "count_all", "count_next", "count_stretch", "recount"]
 
 BATCH_SIZE = 10_000
 
@@ -77,7 +78,7 @@ def count_next(now: datetime, size: int = BATCH_SIZE) -> int | None:
         earlier = _look_again(rows)
         look_up_by_index()
         _revise(earlier, after)
-        _count_rows(after, to := Place(rows[-1].xid, rows[-1].id))
+        count_stretch(after, to := Place(rows[-1].xid, rows[-1].id))
         move(to, None)
         return len(rows)
 
@@ -116,7 +117,7 @@ def _next(after: Place, now: datetime, size: int) -> list[Interaction]:
                 " Run `manage.py interactions --after-restore` once."
             )
     values = {"xid": after.xid, "id": after.id, "size": size}
-    rows = list(Interaction.objects.raw(_NEXT, values))
+    rows = load(_NEXT, values)
     end = next((number for number, row in enumerate(rows) if _is_young(row, now)), len(rows))
     return rows[:end]
 
@@ -166,7 +167,8 @@ def _revision(one: Relooked, xid: int, now: datetime) -> Revision:
     )
 
 
-def _count_rows(after: Place, to: Place, tables: Tables = STORED) -> None:
+def count_stretch(after: Place, to: Place, tables: Tables = STORED) -> None:
+    """Count the rows after one place up to another, as they are. Whoever calls it sees to the lock and the place."""
     gather_new(after, to)
     add_events(tables)
     touch_new(tables)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -47,8 +48,24 @@ ON CONFLICT (brand_id, key) DO NOTHING RETURNING id
 """
 
 
+# Deeds of one message wait for each other here, so that of those told at once no more are stored than of those told
+# one by one. The window is twice as long as a deed may be old: none leaves it sooner than a month after it was told.
+_LOCK = 0x0FA2F
+_TAKE_TURN = "SELECT pg_advisory_xact_lock(%(lock)s::int, %(turn)s::int)"
+_STORED = """
+SELECT count(*)
+FROM engagement_conversion
+WHERE recipient_id = %(recipient)s AND mailing = %(mailing)s AND occurred_at > %(since)s
+"""
+_IS_KNOWN = "SELECT 1 FROM engagement_conversion WHERE brand_id = %(brand)s AND key = %(key)s"
+
+
 class ConversionError(ValueError):
     """What was told cannot be taken; the message says why."""
+
+
+class TooManyError(Exception):
+    """So many deeds of one message were told that another one is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class Told:
 def store(link: Link, told: Told) -> bool:
     """Store what was told, once, and count it as an interaction in the same transaction; return whether that was new.
 
-    Nothing is stored of whom the brand does not track, or who refused. Raises `django.db.Error`.
+    Nothing is stored of whom the brand does not track, or who refused. Raises `django.db.Error`, and TooManyError.
     """
     if not link.brand.tracks or untracked([link.recipient_id]):
         return False
@@ -90,11 +107,26 @@ def store(link: Link, told: Told) -> bool:
 
 
 def _store(link: Link, told: Told) -> bool:
+    values = _values(link, told)
     with transaction.atomic():
-        is_new = bool(fetch_all(_INSERT, _values(link, told)))
+        _check_room(values)
+        is_new = bool(fetch_all(_INSERT, values))
         if is_new:
             _count(link, told)
         return is_new
+
+
+def _check_room(values: Mapping[str, object]) -> None:
+    """Raises TooManyError where the message has as many deeds as it may have, and this is another one."""
+    most = settings.FAREWELL_MAX_CONVERSIONS
+    if most < 1:
+        return
+    message = f"{values['recipient']}|{values['mailing']}".encode()
+    turn = int.from_bytes(hashlib.blake2b(message, digest_size=4).digest(), signed=True)
+    fetch_all(_TAKE_TURN, {"lock": _LOCK, "turn": turn})
+    told = fetch_all(_STORED, {**values, "since": timezone.now() - 2 * LATEST})[0][0]
+    if told >= most and not fetch_all(_IS_KNOWN, values):
+        raise TooManyError
 
 
 def _values(link: Link, told: Told) -> dict[str, object]:

@@ -81,7 +81,7 @@ class TopicAdmin(FarewellAdmin[Topic]):
     brand_path = "brand_id"
     empty_text = "A topic is a kind of mail one can choose. Add it here; one that a link names appears by itself."
     form = TopicForm
-    list_display = ["name", "brand", "group", "offered_on", "is_default_in", "is_fixed", "position"]
+    list_display = ["name", "group", "position", "brand", "offered_on", "is_default_in", "is_fixed"]
     list_editable = ["position"]
     list_select_related = ["brand", "group"]
     list_filter = ["brand", "group", "is_default_in", "is_required"]

@@ -234,3 +234,24 @@ def test_a_link_in_the_preview_stays_in_it(preview: Page) -> None:
     frame.get_by_role("link", name="All preferences").click()
     expect(frame.get_by_role("heading", name="Your preferences")).to_be_visible()
     expect(frame.locator("html")).to_have_css("background-color", rgb(DARK.page))
+
+
+# Topics
+
+
+def test_a_topics_place_and_its_texts_in_other_languages_are_in_sight(preview: Page, dressed: Farewell) -> None:
+    preview.set_viewport_size({"width": 1280, "height": 900})
+    preview.goto(f"{dressed.url}/admin/preferences/topic/")
+    list_box, place = preview.locator(".results").bounding_box(), preview.get_by_role("spinbutton").first.bounding_box()
+    assert list_box
+    assert place
+    assert place["x"] + place["width"] <= list_box["x"] + list_box["width"]
+    preview.get_by_role("link", name="News").click()
+    expect(preview.locator(".inline-group")).to_contain_text("Example rhythm")
+    table, group = (
+        preview.locator(".inline-group table").bounding_box(),
+        preview.locator(".inline-group").bounding_box(),
+    )
+    assert table
+    assert group
+    assert table["width"] <= group["width"]

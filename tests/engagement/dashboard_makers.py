@@ -11,7 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.admin.tables import Table
@@ -170,6 +172,24 @@ def saved(client: Client, path: str, slug: str, **query: str | int) -> list[list
     response = client.get(ROOT + path, {**query, "csv": slug})
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     return list(csv.reader(response.text.splitlines()))
+
+
+def files_are_the_same(client: Client, path: str, **query: str | int) -> bool:
+    """Whether the file of each of the page's tables has its columns and its numbers."""
+    for found in shown(client, path, **query)["tables"]:
+        head, *lines = saved(client, path, found.slug, **query)
+        if head != list(found.columns) or [line[1:] for line in lines] != [
+            [*map(str, row.cells)] for row in found.rows
+        ]:
+            return False
+    return True
+
+
+def queries_of(client: Client, path: str) -> int:
+    """How many the page asks."""
+    with CaptureQueriesContext(connection) as queries:
+        shown(client, path)
+    return len(queries)
 
 
 def make_member(brand: Brand | None, *permissions: str) -> User:

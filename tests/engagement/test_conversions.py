@@ -200,3 +200,60 @@ def test_a_deed_that_cannot_be_stored_is_not_thanked_for(shop: Client) -> None:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE away RENAME TO engagement_conversion")
+
+
+# How many a message may have
+
+
+def tell(client: Client, token: str, key: object, **fields: str) -> int:
+    body = {"name": "order", "key": key, **fields}
+    return client.post(f"/c/{token}/conversion", json.dumps(body), content_type="application/json").status_code
+
+
+def test_a_message_has_only_so_many_whatever_its_links(shop: Client, settings: Any) -> None:
+    settings.FAREWELL_MAX_CONVERSIONS = 3
+    mail = make_mail()
+    tokens = [mail.token("click"), mail.token("click", target="https://example.org/other")]
+    assert [tell(shop, tokens[key % 2], key) for key in range(5)] == [200, 200, 200, 429, 429]
+    assert tell(shop, tokens[0], 1) == 200  # is known
+    assert (len(told()), Interaction.objects.count()) == (3, 3)
+    assert tell(shop, mail.token("click", mailing="2026-12"), 6) == 200
+
+
+def test_no_moment_makes_room_for_more(shop: Client, settings: Any) -> None:
+    """A deed of almost a month ago still counts a moment later."""
+    settings.FAREWELL_MAX_CONVERSIONS = 1
+    token = make_mail().token("click")
+    oldest = timezone.now() - timedelta(days=30) + timedelta(minutes=1)
+    assert tell(shop, token, 1, occurred_at=oldest.isoformat()) == 200
+    Conversion.objects.update(occurred_at=oldest - timedelta(days=1))
+    assert tell(shop, token, 2) == 429
+    Conversion.objects.update(occurred_at=oldest - timedelta(days=31))
+    assert tell(shop, token, 3) == 200
+
+
+def test_without_a_limit_all_are_stored(shop: Client, settings: Any) -> None:
+    settings.FAREWELL_MAX_CONVERSIONS = 0
+    token = make_mail().token("click")
+    assert {tell(shop, token, key) for key in range(101)} == {200}
+    assert len(told()) == 101
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_told_at_once_no_more_are_stored(settings: Any) -> None:
+    settings.FAREWELL_MAX_CONVERSIONS = 7
+    token = make_mail().token("click")
+    statuses: list[int] = []
+
+    def tell_five(number: int) -> None:
+        statuses.extend(tell(Client(), token, f"{number}-{key}") for key in range(5))
+        connection.close()
+
+    threads = [threading.Thread(target=tell_five, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (statuses.count(200), statuses.count(429)) == (7, 23)
+    assert (len(told()), Interaction.objects.count()) == (7, 7)
+    Interaction.objects.all().delete()

@@ -95,6 +95,21 @@ def test_a_rebuild_since_a_month_leaves_what_was_before() -> None:
     same(stored_counts(), before)
 
 
+def test_a_page_view_that_began_before_the_month_is_not_counted_again() -> None:
+    """Its first rows may be gone: what is left of it must not begin another one."""
+    view: dict[str, Any] = {"brand": make_brand(), "visit": 7, "verdict": "machine"}
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    make_row(**view, kind="visit", occurred_at=december - timedelta(minutes=1))
+    make_row(**view, kind="arrive", answer="ask", occurred_at=december + timedelta(minutes=1))
+    count_all(LATER)
+    Interaction.objects.filter(occurred_at__lt=december).delete()  # as retention does
+    before = stored_counts()
+    assert [results for _, results in before.views.values()] == [["robot", "script_robot", "asked", "script_machine"]]
+    assert compare(december).is_exact
+    rebuild(december)
+    same(stored_counts(), before)
+
+
 @pytest.mark.usefixtures("crowd")
 def test_what_is_more_than_stored_is_right_only_after_an_erasure() -> None:
     erase(UUID(int=3))

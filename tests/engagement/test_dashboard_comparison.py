@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from engagement.models import Interaction
@@ -21,6 +19,7 @@ from tests.engagement.dashboard_makers import (
     make_year,
     messages,
     percent,
+    queries_of,
     saved,
     shown,
     tile,
@@ -125,14 +124,9 @@ def test_it_takes_the_permission_to_see_mailings(client: Client) -> None:
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client: Client) -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            shown(admin_client, PAGE)
-        return len(queries)
-
     make_year(events=20)
     count_everything()
-    before = asked()
+    before = queries_of(admin_client, PAGE)
     make_year(seed=3)
     count_everything()
-    assert asked() <= before <= 20
+    assert queries_of(admin_client, PAGE) <= before <= 20

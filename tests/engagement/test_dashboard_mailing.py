@@ -7,9 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.admin.dashboards.pace import age_words
@@ -29,6 +27,7 @@ from tests.engagement.dashboard_makers import (
     make_year,
     messages,
     percent,
+    queries_of,
     saved,
     shown,
     table,
@@ -282,16 +281,11 @@ def test_mailings_of_the_same_name_count_apart(admin_client: Client) -> None:
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client: Client) -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            shown(admin_client, path)
-        return len(queries)
-
     brand = make_year(events=20)
     count_everything()
     path = path_of()
-    before = asked()
+    before = queries_of(admin_client, path)
     for number in range(60):
         make_event(brand, "m0", "click", person=number, link=number, segment=f"s{number}")
     count_everything()
-    assert asked() <= before <= 25
+    assert queries_of(admin_client, path) <= before <= 25

@@ -7,9 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,6 +26,7 @@ from tests.engagement.dashboard_makers import (
     make_year,
     messages,
     percent,
+    queries_of,
     saved,
     shown,
     table,
@@ -318,14 +317,9 @@ def test_a_member_sees_the_figures_of_their_brands_alone(client: Client) -> None
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client: Client) -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            shown(admin_client, PAGE)
-        return len(queries)
-
     make_year(events=20)
     count_everything()
-    before = asked()
+    before = queries_of(admin_client, PAGE)
     make_year(seed=3)
     count_everything()
-    assert asked() <= before <= 30
+    assert queries_of(admin_client, PAGE) <= before <= 30

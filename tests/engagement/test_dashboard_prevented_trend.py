@@ -9,9 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.models import Interaction
@@ -25,6 +23,7 @@ from tests.engagement.dashboard_makers import (
     make_member,
     messages,
     percent,
+    queries_of,
     saved,
     shown,
     table,
@@ -225,14 +224,9 @@ def test_a_member_sees_the_robots_of_their_brands_alone(client: Client) -> None:
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client: Client) -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            shown(admin_client, PAGE)
-        return len(queries)
-
     make_visits(events=20)
     count_everything()
-    before = asked()
+    before = queries_of(admin_client, PAGE)
     make_visits(seed=2)
     count_everything()
-    assert asked() <= before <= 15
+    assert queries_of(admin_client, PAGE) <= before <= 15

@@ -1,101 +1,47 @@
-"""Who scans us, and recipients behind a scanner: every number is what plain Python counts of the stored rows."""
+"""Who scans us: every number is what plain Python counts of the stored rows."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from datetime import timedelta
-from random import Random
-from typing import Any
 
 import pytest
-from django.conf import LazySettings
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.figures import at_domain
 from engagement.figures.scanning import Scanner, cut_agent, deed_of
-from engagement.models import Interaction, Learned, MailHost, Scanned
-from preferences.links import Channel
-from preferences.models import Brand
-from tests.commands import Result, run
+from engagement.models import Interaction, Learned
 from tests.engagement.dashboard_makers import (
     ROOT,
     cells,
     count_everything,
+    files_are_the_same,
     make_event,
     make_member,
     percent,
+    queries_of,
     saved,
     shown,
     table,
     tile,
 )
-from tests.makers import make_brand, make_recipient
+from tests.engagement.scanner_crowd import (
+    AGENTS,
+    DEEDS,
+    DOMAINS,
+    deeds_of,
+    make_crowd,
+    network_of,
+    robots,
+    soon_kind,
+    soon_of,
+)
+from tests.makers import make_brand
 
 pytestmark = pytest.mark.django_db
 PAGE, BEHIND = "scanners/", "behind-scanner/"
-DOMAINS = ("firm.example", "works.example", "home.example", "")
-AGENTS = ("AcmeLinkChecker/1.0.3", "AcmeLinkChecker/1.0.4", "Go-http-client/2.0", "")
-DEEDS = {
-    "open": "open_machine",
-    "click": "click_machine_agent",
-    "visit": "visit_machine_learned",
-    "header_visit": "header_visit_machine_behaviour",
-    "arrive": "arrive_machine_behaviour",
-    "hidden_visit": "hidden_link",
-    "prefs_visit": "prefs_visit_machine_agent",
-}
-_COLUMN = {"open": 0, "click": 1, "visit": 2, "header_visit": 2, "arrive": 3, "hidden_visit": 4, "prefs_visit": 5}
-_AGES = (3, 20, 90, 700, 5_000, 100_000, None)
-
-
-def make_crowd(brand: Brand | None = None, seed: int = 1, events: int = 160) -> Brand:
-    """Robots and people at recipients of four domains; number `n` is at the domain `n % 4`."""
-    brand, chance = brand or make_brand(), Random(seed)
-    for _ in range(events):
-        person, kind = chance.randrange(12), chance.choice(list(DEEDS))
-        verdict = "machine" if kind == "hidden_visit" else chance.choice(["human", "unsure", "machine", "machine"])
-        verdict = chance.choice([verdict, "prefetched"]) if kind == "open" else verdict
-        owner = chance.choice(["Proofpoint", None])
-        make_event(
-            brand,
-            chance.choice(["m0", "m1", ""]),
-            kind,
-            person,
-            verdict,
-            record=DEEDS[kind] if verdict == "machine" else f"{kind}_prefetched" if verdict == "prefetched" else kind,
-            domain=DOMAINS[person % 4],
-            agent=chance.choice(AGENTS),
-            network=chance.choice(["192.0.2.0", "2001:db8::", None]),
-            facts={"request": {"method": "GET", **({"network": owner} if owner else {})}},
-            send_age=chance.choice(_AGES),
-            occurred_at=timezone.now() - timedelta(days=chance.randrange(1, 20)),
-        )
-    make_event(brand, "m0", "one_click", 0, "machine", domain="firm.example", agent=AGENTS[0])
-    return brand
-
-
-def robots(rows: list[Interaction] | None = None) -> list[Interaction]:
-    rows = list(Interaction.objects.all()) if rows is None else rows
-    return [row for row in rows if row.verdict == "machine" and row.kind != "one_click"]
-
-
-def network_of(row: Interaction) -> str:
-    owner = row.facts["request"].get("network")
-    return owner or ("" if not row.network else f"{row.network}/{48 if ':' in row.network else 24}")
-
-
-def deeds_of(rows: list[Interaction]) -> tuple[int, ...]:
-    counts = Counter(_COLUMN[row.kind] for row in rows)
-    return tuple(counts[number] for number in range(6))
-
-
-def soon_of(rows: list[Interaction]) -> tuple[int, ...]:
-    counts = Counter(soon_kind(row.send_age) for row in rows)
-    return (*(counts[f"soon-{since}"] for since in (0, 60, 600, 3_600, 86_400)), counts["unsure"])
 
 
 def test_each_domain_is_a_recount(admin_client: Client) -> None:
@@ -142,10 +88,6 @@ def test_the_bar_of_a_domain_says_how_soon_they_came(admin_client: Client) -> No
     counts = Counter(soon_kind(row.send_age) for row in rows)
     drawn = {piece.kind: float(piece.width.rstrip("%")) for piece in first.pieces}
     assert drawn == {kind: pytest.approx(100 * count / len(rows), abs=0.01) for kind, count in counts.items()}
-
-
-def soon_kind(age: int | None) -> str:
-    return "unsure" if age is None else f"soon-{max(since for since in (0, 60, 600, 3_600, 86_400) if since <= age)}"
 
 
 @pytest.mark.parametrize("slug", ["networks", "programs"])
@@ -243,10 +185,7 @@ def test_each_table_is_a_file_with_the_same_numbers(admin_client: Client, page: 
     make_crowd()
     count_everything()
     Learned.objects.create(kind="agent", value=AGENTS[0])
-    for found in shown(admin_client, page)["tables"]:
-        lines = saved(admin_client, page, found.slug)
-        assert lines[0] == list(found.columns)
-        assert [line[1:] for line in lines[1:]] == [[str(cell) for cell in row.cells] for row in found.rows]
+    assert files_are_the_same(admin_client, page)
 
 
 @pytest.mark.parametrize(("page", "words"), [(PAGE, "No robot was seen"), (BEHIND, "Robots were seen at nobody’s")])
@@ -272,19 +211,14 @@ def test_a_member_sees_the_robots_of_their_brands_alone(client: Client, page: st
 
 @pytest.mark.parametrize("page", [PAGE, BEHIND])
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client: Client, page: str) -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            shown(admin_client, page)
-        return len(queries)
-
     make_crowd(events=20)
     count_everything()
-    before = asked()
+    before = queries_of(admin_client, page)
     make_crowd(seed=2)
     Learned.objects.create(kind="agent", value=AGENTS[0])
     Learned.objects.create(kind="network", value="192.0.2.0")
     count_everything()
-    assert asked() <= before + 2 <= 24
+    assert queries_of(admin_client, page) <= before + 2 <= 24
 
 
 def test_what_is_no_deed_of_ours_is_other() -> None:
@@ -341,146 +275,3 @@ def test_another_brands_domain_shows_nothing(client: Client) -> None:
     client.force_login(make_member(own, "view_mailing"))
     assert list(cells(shown(client, PAGE, domain="firm.example"), "programs")) == ["OwnBot/1"]
     assert "No robot was seen" in client.get(ROOT + PAGE, {"domain": "foreign.example"}).text
-
-
-# Recipients behind a scanner
-
-
-def test_recipients_behind_a_scanner_by_domain_are_a_recount(admin_client: Client) -> None:
-    make_crowd()
-    count_everything()
-    context, rows = shown(admin_client, BEHIND), robots()
-    people = {row.recipient_id for row in rows}
-    assert tile(context, "Behind a scanner") == {"": f"{len(people)}"}
-    assert tile(context, "Domains") == {"": "3"}
-    found = cells(context, "domains")
-    assert set(found) == {"firm.example", "works.example", "home.example", "(phones)"}
-    for name, numbers in found.items():
-        own = [row for row in rows if row.domain == ("" if name == "(phones)" else name)]
-        recipients = {row.recipient_id for row in own}
-        touched = {(row.recipient_id, row.mailing) for row in own if row.mailing}
-        assert numbers[:4] == (
-            *(len(recipients), percent(len(recipients), len(people))),
-            *(len(touched), len(own)),
-        )
-
-
-def test_those_seen_last_come_first(admin_client: Client) -> None:
-    brand = make_brand()
-    for number in range(3):
-        at = timezone.now() - timedelta(days=1 + number)
-        make_event(brand, "m0", "click", number, "machine", domain="firm.example", occurred_at=at)
-    count_everything()
-    newest = table(shown(admin_client, BEHIND), "newest")
-    ids = [str(row.recipient_id) for row in Scanned.objects.order_by("-last_at")]
-    assert [row.file_label for row in newest.rows] == ids
-    assert newest.rows[0].url.endswith(f"?recipient={ids[0]}")
-    assert [row.cells[3:] for row in newest.rows] == [(1, 1)] * 3
-
-
-def test_only_those_seen_in_the_period_are_behind_a_scanner(admin_client: Client) -> None:
-    brand = make_brand()
-    for number, ago in enumerate((1, 100)):
-        at = timezone.now() - timedelta(days=ago)
-        make_event(brand, "m0", "click", number, "machine", domain=f"d{number}.example", occurred_at=at)
-    count_everything()
-    assert list(cells(shown(admin_client, BEHIND), "domains")) == ["d0.example"]
-    assert list(cells(shown(admin_client, BEHIND, period="365"), "domains")) == ["d0.example", "d1.example"]
-    until = (timezone.localdate() - timedelta(days=90)).isoformat()
-    since = (timezone.localdate() - timedelta(days=120)).isoformat()
-    assert list(cells(shown(admin_client, BEHIND, since=since, until=until), "domains")) == ["d1.example"]
-
-
-def test_known_gateways_stand_beside_when_they_are_looked_up(admin_client: Client, settings: LazySettings) -> None:
-    make_crowd()
-    count_everything()
-    MailHost.objects.create(domain="firm.example", gateway="Proofpoint", hosts=[])
-    assert "Gateway" not in table(shown(admin_client, BEHIND), "domains").columns
-    assert "gateways" not in shown(admin_client, BEHIND)["table"]
-    settings.FAREWELL_LOOK_UP_MAIL_HOSTS = True
-    for page in (BEHIND, PAGE):
-        found = cells(shown(admin_client, page), "domains")
-        assert (found["firm.example"][-1], found["home.example"][-1]) == ("Proofpoint", "–")
-    firm = {row.recipient_id for row in robots() if row.domain == "firm.example"}
-    assert cells(shown(admin_client, BEHIND), "gateways") == {"Proofpoint": (len(firm), 1)}
-
-
-def test_the_page_says_how_to_use_it(admin_client: Client) -> None:
-    make_crowd(make_brand(slug="letters"))
-    count_everything()
-    assert "manage.py behind_scanner --brand letters --only &lt; addresses.txt" in admin_client.get(ROOT + BEHIND).text
-
-
-# The command
-
-
-def make_scanned(brand: Brand, address: str, ago: int = 1, channel: Channel = Channel.EMAIL, **fields: Any) -> Scanned:
-    at = timezone.now() - timedelta(days=ago)
-    person = make_recipient(brand, address, channel)
-    defaults = {"domain": "example.org", "first_at": at, "last_at": at, "events": 9, "messages": 4}
-    return Scanned.objects.create(brand_id=brand.pk, recipient_id=person.pk, **{**defaults, **fields})
-
-
-def ask(*arguments: object, stdin: bytes | str) -> Result:
-    return run("behind_scanner", "--brand", "demo", *arguments, stdin=stdin)
-
-
-def test_each_address_is_answered_in_order() -> None:
-    brand = make_brand(slug="demo")
-    seen = make_scanned(brand, "alice@example.org")
-    result = ask(stdin="bob@example.org\nAlice@Example.org\nno address\nalice@example.org\n")
-    last = f"{seen.last_at:%Y-%m-%dT%H:%M:%SZ}"
-    assert result.rows == [
-        ["bob@example.org", "no", "", "0", ""],
-        ["Alice@Example.org", "yes", last, "4", ""],
-        ["no address", "no", "", "0", ""],
-        ["alice@example.org", "yes", last, "4", ""],
-    ]
-    assert "1 bad addresses" in result.err
-
-
-def test_only_those_behind_a_scanner_are_written() -> None:
-    brand = make_brand(slug="demo")
-    make_scanned(brand, "alice@example.org")
-    result = ask("--only", stdin="bob@example.org\nalice@example.org\nmallory@example.org\n")
-    assert result.out == "alice@example.org\n"
-
-
-@pytest.mark.parametrize(("ago", "days", "word"), [(89, 90, "yes"), (91, 90, "no"), (91, 100, "yes"), (2, 1, "no")])
-def test_a_robot_that_came_long_ago_says_nothing(ago: int, days: int, word: str) -> None:
-    make_scanned(make_brand(slug="demo"), "alice@example.org", ago)
-    assert ask("--days", days, stdin="alice@example.org\n").rows[0][1] == word
-
-
-def test_another_brands_recipient_and_another_channels_are_others() -> None:
-    brand, other = make_brand(slug="demo"), make_brand()
-    make_scanned(other, "alice@example.org")
-    make_scanned(brand, "+14155550101", channel=Channel.SMS, domain="")
-    assert ask(stdin="alice@example.org\n").rows[0][1] == "no"
-    assert ask("--channel", "sms", stdin="+1 415 555 0101\n").rows[0][1] == "yes"
-
-
-def test_a_known_gateway_makes_a_scanner_likely(settings: LazySettings) -> None:
-    make_scanned(make_brand(slug="demo"), "alice@example.org")
-    MailHost.objects.create(domain="example.org", gateway="Proofpoint", hosts=[])
-    lines = "alice@example.org\nbob@EXAMPLE.org\nmallory@home.example\n"
-    assert [row[1] for row in ask(stdin=lines).rows] == ["yes", "no", "no"]
-    settings.FAREWELL_LOOK_UP_MAIL_HOSTS = True
-    result = ask(stdin=lines)
-    assert [row[1] for row in result.rows] == ["yes", "likely", "no"]
-    assert [row[4] for row in result.rows] == ["Proofpoint", "Proofpoint", ""]
-    assert ask("--only", stdin=lines).out == "alice@example.org\nbob@EXAMPLE.org\n"
-
-
-def test_a_long_list_is_asked_in_a_few_queries() -> None:
-    make_scanned(make_brand(slug="demo"), "reader9999@example.org")
-    with CaptureQueriesContext(connection) as queries:
-        result = ask("--only", stdin="".join(f"reader{number}@example.org\n" for number in range(20_000)))
-    assert result.out == "reader9999@example.org\n"
-    assert sum("engagement_scanned" in query["sql"] for query in queries) == 3
-
-
-def test_days_that_make_no_sense_are_refused() -> None:
-    make_brand(slug="demo")
-    for days in (0, -5, 36_501, 10**9, 10**30):
-        assert "--days is a number from 1 to 36,500." in ask("--days", days, stdin="alice@example.org\n").err

@@ -6,9 +6,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.models import Delivery, Interaction
@@ -18,11 +16,12 @@ from tests.engagement.dashboard_makers import (
     by_verdict,
     cells,
     count_everything,
+    files_are_the_same,
     make_event,
     make_member,
     messages,
     percent,
-    saved,
+    queries_of,
     shown,
     table,
     tile,
@@ -134,10 +133,7 @@ def test_nothing_at_all_is_said_to_be_nothing(admin_client: Client) -> None:
 def test_each_table_is_a_file_with_the_same_numbers(admin_client: Client, query: dict[str, str]) -> None:
     make_segments()
     count_everything()
-    for found in shown(admin_client, PAGE, **query)["tables"]:
-        lines = saved(admin_client, PAGE, found.slug, **query)
-        assert lines[0] == list(found.columns)
-        assert [line[1:] for line in lines[1:]] == [[str(cell) for cell in row.cells] for row in found.rows]
+    assert files_are_the_same(admin_client, PAGE, **query)
 
 
 def test_a_member_sees_the_segments_of_their_brands_alone(client: Client) -> None:
@@ -154,14 +150,9 @@ def test_a_member_sees_the_segments_of_their_brands_alone(client: Client) -> Non
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client: Client) -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            shown(admin_client, PAGE)
-        return len(queries)
-
     make_segments(events=20)
     count_everything()
-    before = asked()
+    before = queries_of(admin_client, PAGE)
     make_segments(seed=2)
     count_everything()
-    assert asked() <= before <= 20
+    assert queries_of(admin_client, PAGE) <= before <= 20

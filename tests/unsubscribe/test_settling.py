@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from engagement.judging.context import program_of
 from engagement.recording.recorder import WRITTEN_KEPT, recorder
 from engagement.recording.rows import Written
-from preferences.addresses import network_hash
 from preferences.links import Channel
 from preferences.models import PreferenceChange, Recipient, Source, State, Subscription
 from tests.makers import make_cause
 from tests.unsubscribe.makers import PERSON, Mail, arrive, make_mail, nonce_of
+from tests.unsubscribe.robots import FORM, HOME, OFFICE, OTHER_PROGRAM, hide_and_seek, row_of, settled, shift
 from unsubscribe.settling import Review, settler, sweep
 
 pytestmark = pytest.mark.django_db
 
 STILL = {"visible": True, "focused": True, "presence": {"spots": 1}}
-HOME, OFFICE = {"x-forwarded-for": "203.0.113.9"}, {"x-forwarded-for": "198.51.100.7"}
-OTHER_PROGRAM = {"user-agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/150.0.0.0 Safari/537.36"}
-FORM = "application/x-www-form-urlencoded"
 LEFT, BACK = ("out", "arrival"), ("default", "reinstatement")
 
 
@@ -38,24 +29,10 @@ def behind_a_proxy(settings: Any) -> None:
     settings.FAREWELL_TRUSTED_PROXY_COUNT = 1
 
 
-def hide_and_seek(client: Client, mail: Mail, address: str = "alice@example.org", **headers: str) -> None:
-    """Follow the hidden link of the mail, as only a program does."""
-    client.get(f"/h/{mail.token('hidden', address=address)}", headers=HOME | headers)
-
-
-def settled() -> Review:
-    recorder.flush()
-    return settler.review_written()
-
-
 def press(client: Client, token: str, page: Any = None, **headers: str) -> None:
     nonce = nonce_of(client.get(f"/u/{token}", headers=headers))
     fields = f"choice=leave&nonce={nonce}" + (f"&page={json.dumps(page)}" if page is not None else "")
     assert client.post(f"/u/{token}/confirm", fields, content_type=FORM, headers=headers).status_code == 200
-
-
-def row_of(mail: Mail) -> dict[str, Any]:
-    return dict(Subscription.objects.filter(recipient_id=mail.alice.id).values("state", "previous_state").get())
 
 
 def test_the_hidden_link_puts_the_same_visitors_opt_out_back(client: Client) -> None:
@@ -314,20 +291,6 @@ def test_an_organisation_scanned_by_its_gateway_is_put_back(client: Client) -> N
 # Time
 
 
-def shift(mail: Mail, **gone: float) -> None:
-    """Let time pass for what is stored."""
-    past = timedelta(**gone)
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE engagement_interaction SET occurred_at = occurred_at - %s::interval", [str(past)])
-        cursor.execute(
-            "UPDATE preferences_preferencechange SET changed_at = changed_at - %s::interval,"
-            " settles_at = settles_at - %s::interval,"
-            " evidence = jsonb_set(evidence, '{at}', to_jsonb((evidence ->> 'at')::float - %s))",
-            [str(past), str(past), past.total_seconds()],
-        )
-        cursor.execute("UPDATE preferences_subscription SET settles_at = settles_at - %s::interval", [str(past)])
-
-
 def test_after_its_window_an_opt_out_is_final_without_anyone_doing_anything(client: Client) -> None:
     mail = make_mail()
     arrive(client, mail.token(), STILL, **HOME)
@@ -405,71 +368,3 @@ def test_a_page_that_the_browser_had_loaded_ahead_is_a_persons_once_it_is_shown(
     nonce = nonce_of(client.get(f"/u/{token}", headers=HOME | {"sec-purpose": "prefetch;prerender"}))
     assert arrive(client, token, STILL, nonce, **HOME)["answer"] == "done"
     assert settled().reinstated_count == 0
-
-
-# Racing
-
-
-@pytest.fixture
-def emptied(transactional_db: None) -> Iterator[None]:
-    """The interactions' table is no model's of Django's making, so that its clearing leaves the table alone."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE engagement_interaction")
-
-
-@pytest.mark.usefixtures("emptied")
-@pytest.mark.django_db(transaction=True)
-def test_evidence_that_is_reviewed_before_the_opt_out_is_visible_still_counts(client: Client) -> None:
-    """Two processes at once: neither sees what the other has not committed yet, and whoever comes last finds it."""
-    mail = make_mail()
-    with psycopg.connect(dsn()) as other:
-        write(other, mail)
-        hide_and_seek(client, mail)
-        assert settled() == Review()
-        other.commit()
-    client.get(f"/u/{mail.token()}", headers=HOME)  # as the opt-out's own row is written, after its commit
-    assert settled().reinstated_count == 1
-    assert mail.changes() == [LEFT, BACK]
-
-
-@pytest.mark.usefixtures("emptied")
-@pytest.mark.django_db(transaction=True)
-def test_an_opt_out_that_is_reviewed_before_the_evidence_is_visible_is_put_back_all_the_same(client: Client) -> None:
-    mail = make_mail()
-    with psycopg.connect(dsn()) as other:
-        write(other, mail)
-        other.commit()
-    client.get(f"/u/{mail.token()}", headers=HOME)
-    assert settled().reinstated_count == 0
-    hide_and_seek(client, mail)
-    assert settled().reinstated_count == 1
-    assert mail.changes() == [LEFT, BACK]
-
-
-def dsn() -> str:
-    values = connection.get_connection_params()
-    names = {"dbname": "dbname", "host": "host", "port": "port", "user": "user", "password": "password"}
-    return " ".join(f"{name}={values[key]}" for key, name in names.items() if values.get(key))
-
-
-def evidence() -> dict[str, Any]:
-    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
-    return {
-        "visit": 5,
-        "at": time.time(),
-        "link": "unsubscribe news",
-        "network": "203.0.113.0",
-        "visitor": network_hash("203.0.113.9").hex(),
-        "program": program_of(agent),
-        "signals": [],
-    }
-
-
-def write(other: psycopg.Connection[Any], mail: Mail) -> None:
-    """Opt out as another process does, judged before any evidence was there, in a transaction that is left open."""
-    other.execute(
-        "SELECT preferences_write_change(%s::bigint, %s, 'email', 'alice@example.org', %s::bigint, 'out', 'arrival',"
-        " '', %s::jsonb, '2026-11', '', %s::timestamptz, NULL::bigint, NULL::timestamptz, 1, 2::bigint)",
-        [mail.brand.id, mail.alice.id, mail.topic.id, json.dumps(evidence()), datetime.now(UTC) + timedelta(hours=1)],
-    )

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
-import psycopg
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engagement.recording.recorder import recorder
-from preferences.models import Outcome, Person, PreferenceChange, Source, Subscription, Suppression, Topic
+from preferences.models import Person, PreferenceChange, Source, Subscription, Suppression, Topic
 from preferences.models.subscriptions import SuppressionReason
 from preferences.replay import differing
-from tests.browser.serving import wait_until
 from tests.makers import make_cause, make_topic
 from tests.preferences import test_replay as replaying
 from tests.preferences.test_replay import Story
 from tests.unsubscribe.makers import PERSON, Mail, arrive, make_mail, nonce_of
+from tests.unsubscribe.robots import FORM, HOME, OFFICE, OTHER_PROGRAM, hide_and_seek, row_of, settled, shift
 from tests.unsubscribe.test_joining import ask, make_offer
 from tests.unsubscribe.test_joining import press as press_by_hand
-from tests.unsubscribe.test_settling import (
-    FORM,
-    HOME,
-    OFFICE,
-    OTHER_PROGRAM,
-    dsn,
-    evidence,
-    hide_and_seek,
-    row_of,
-    settled,
-    shift,
-)
 from unsubscribe.refuting import claims_of
 from unsubscribe.settling import Review, restore, sweep
 
@@ -437,78 +422,3 @@ def test_a_second_look_finds_nothing_to_do(client: Client) -> None:
     hide_and_seek(client, mail)
     settled()
     assert sweep(is_late=True) == Review()
-
-
-# Racing
-
-
-@pytest.fixture
-def emptied(transactional_db: None) -> Iterator[None]:
-    """The interactions' table is no model's of Django's making, so that its clearing leaves the table alone."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE engagement_interaction")
-
-
-@pytest.mark.usefixtures("emptied")
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("is_visible_first", [True, False])
-def test_evidence_and_opt_in_that_race_find_each_other(client: Client, is_visible_first: bool) -> None:
-    """Two processes at once: neither sees what the other has not committed yet, and whoever comes last finds it."""
-    mail = make_offer()
-    with psycopg.connect(dsn()) as other:
-        write(other, mail)
-        if is_visible_first:
-            other.commit()
-        else:
-            hide_and_seek(client, mail)
-            assert settled() == Review()
-            other.commit()
-    client.get(f"/j/{mail.token('opt_in')}", headers=HOME)  # as the opt-in's own row is written, after its commit
-    assert settled().reinstated_count == (0 if is_visible_first else 1)
-    if is_visible_first:
-        hide_and_seek(client, mail)
-        assert settled().reinstated_count == 1
-    assert mail.changes() == [JOINED, OFF_AGAIN]
-
-
-@pytest.mark.usefixtures("emptied")
-@pytest.mark.django_db(transaction=True)
-def test_who_leaves_while_an_arrival_waits_for_its_turn_is_not_subscribed() -> None:
-    """The look at whether they have left stands inside the turn: what was committed while it waited counts."""
-    mail = make_offer()
-    with ThreadPoolExecutor(1) as pool, psycopg.connect(dsn()) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(mail.alice.id.bytes[:8], signed=True)])
-        write(other, mail, "out")
-        arriving = pool.submit(arrive_late, mail)
-        wait_until(lambda: is_waiting_for(other), "the arrival waits")
-        other.commit()
-        assert not arriving.result(timeout=10).has_changed
-    assert mail.state() == "out"
-
-
-def arrive_late(mail: Mail) -> Outcome:
-    try:
-        cause = make_cause(Source.ARRIVAL, settles_at=datetime.now(UTC) + timedelta(hours=1))
-        sent_at = datetime.fromtimestamp(mail.sent_at, UTC)
-        return mail.alice.opt_in(mail.topic.id, cause, unless_left_since=sent_at)
-    finally:
-        connection.close()
-
-
-def is_waiting_for(other: psycopg.Connection[Any]) -> bool:
-    """Whether someone waits for a lock of this connection's."""
-    with connection.cursor() as cursor:
-        waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid)))"
-        cursor.execute(waiting, [other.info.backend_pid])
-        return bool(cursor.fetchone()[0])
-
-
-def write(other: psycopg.Connection[Any], mail: Mail, state: str = "in") -> None:
-    """Opt in as another process does, judged before any evidence was there, in a transaction that is left open."""
-    own = evidence() | {"link": "opt_in news"}
-    other.execute(
-        "SELECT preferences_write_change(%s::bigint, %s, 'email', 'alice@example.org', %s::bigint, %s, 'arrival',"
-        " '', %s::jsonb, '2026-11', '', %s::timestamptz, NULL::bigint, NULL::timestamptz, 1, 2::bigint)",
-        [mail.brand.id, mail.alice.id, mail.topic.id, state, json.dumps(own), datetime.now(UTC) + timedelta(hours=1)],
-    )

@@ -110,7 +110,7 @@ def _prevented(found: Reached, doors: Sequence[OptOuts], form: DashboardForm) ->
         "Prevented robot unsubscribes",
         count,
         "Messages whose unsubscribe page only robots opened. Where opening is enough, each of them would have "
-        f"unsubscribed someone. {back:,} opt-outs that a robot had made were put back.",
+        f"unsubscribed someone. Opt-outs that a robot had made and that were put back: {back:,}.",
         f"{reverse('admin:engagement_comparison')}?{urlencode(form.own_parameters)}",
         "What it would have been",
     )
