@@ -6,12 +6,12 @@ The hint stands in the URL, `?lang=de`; a sender may append it, and the page's o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from babel.dates import format_date
+from babel.dates import format_date, format_timedelta
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import to_locale
@@ -98,3 +98,9 @@ def matching(name: str) -> str | None:
 def spoken_date(day: date, language: str) -> str:
     """Return the date as the language writes it in a sentence: 3 February 2027, 3. Februar 2027."""
     return format_date(day, "long", locale=to_locale(language))
+
+
+def spoken_days(count: int, language: str) -> str:
+    """Return so many days as the language says them by themselves: 180 days, 180 Tage, 180 днів."""
+    # The threshold is the count from which a longer unit is taken: never.
+    return format_timedelta(timedelta(days=count), "day", threshold=10**9, locale=to_locale(language))

@@ -6,6 +6,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -18,7 +19,7 @@ from engagement.visitors import client_address, truncated
 from preferences import addresses, limits
 from preferences.directory import Link, directory
 from preferences.knowing import person_at
-from preferences.languages import Language, language_for
+from preferences.languages import Language, language_for, spoken_days
 from preferences.links import Channel, Purpose
 from preferences.models import Brand, Person, Source, State
 from preferences.models.subscriptions import SuppressionReason
@@ -141,7 +142,9 @@ def _shown(link: Link, language: Language, token: str, *, is_kept: bool = False)
         for change in one["changes"]:
             change["words"] = _words(change)
     context = {"people": people, "visits": visits, "visit_count": rows.count(), "is_kept": is_kept}
-    return _page("shown", link, language, token, here=f"/d/{token}", **context)
+    days = settings.FAREWELL_PSEUDONYMISE_DAYS
+    linked_for = spoken_days(days, language.code) if days > 0 else ""
+    return _page("shown", link, language, token, here=f"/d/{token}", linked_for=linked_for, **context)
 
 
 def _words(change: dict[str, Any]) -> str:

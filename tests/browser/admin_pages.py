@@ -107,6 +107,7 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "segments": ("engagement_segments", "", ""),
     "a segment": ("engagement_segments", "", "?segment=loyal"),
     "who scans us": ("engagement_scanners", "", ""),
+    "who scans a domain": ("engagement_scanners", "", "?domain=example.org"),
     "who scanned us nothing": ("engagement_scanners", "", "?since=2020-01-01&until=2020-01-02"),
     "behind a scanner": ("engagement_behind_scanner", "", ""),
     "prevented over time": ("engagement_prevented_trend", "", ""),

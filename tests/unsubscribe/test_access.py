@@ -172,6 +172,18 @@ def test_the_page_shows_changes_answers_and_visits(client: Client) -> None:
         assert sentence in page
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "a while (180 days)"), ("de", "(180 Tage)"), ("pl", "(180 dni)")]
+)
+def test_the_page_says_for_how_long_opens_and_clicks_are_the_persons(client: Client, language: str, words: str) -> None:
+    assert words in client.get(f"/d/{tell_story().token()}?lang={language}").content.decode()
+
+
+def test_the_page_promises_no_end_where_there_is_none(client: Client, settings: Any) -> None:
+    settings.FAREWELL_PSEUDONYMISE_DAYS = 0
+    assert "stay linked to you" not in client.get(f"/d/{tell_story().token()}").content.decode()
+
+
 # Completeness: what the database holds is in the file
 
 

@@ -80,6 +80,12 @@ def test_the_same_seed_gives_the_same_year_and_another_one_another(monkeypatch: 
     assert year("three", seed=2) != first
 
 
+def test_brands_of_several_years_have_several_names() -> None:
+    year()
+    year("demo-shop")
+    assert list(Brand.objects.order_by("slug").values_list("name", flat=True)) == ["Demo Shop", "Demo Year"]
+
+
 def test_a_brand_with_interactions_is_left_alone() -> None:
     year()
     with pytest.raises(CommandError, match="has interactions already"):

@@ -47,7 +47,8 @@ class Command(ExampleCommand):
         )
 
     def _brand(self, slug: str) -> Brand:
-        brand, is_new = Brand.objects.get_or_create(slug=slug, defaults={"name": "Demo Year"})
+        name = slug.replace("-", " ").title()
+        brand, is_new = Brand.objects.get_or_create(slug=slug, defaults={"name": name})
         if not is_new and Interaction.objects.filter(brand_id=brand.pk).exists():
             raise CommandError(f"Brand {slug} has interactions already. Name another one with --brand.")
         if is_new:
