@@ -34,6 +34,7 @@ _PAGES = {
     "behind a scanner": "engagement_behind_scanner",
     "prevented over time": "engagement_prevented_trend",
     "prevented": "engagement_interaction_prevented",
+    "who leaves": "engagement_leaving",
 }
 _TABLES = "engagement_interaction, " + ", ".join(f"engagement_{name}" for name in year.COUNTED)
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -215,9 +217,22 @@ def fill(stage: Stage, count: int, limit: int | None = None, *, is_counted: bool
 
     from django.db import connection
 
-    with ThreadPoolExecutor(2) as threads:
+    with _few_checkpoints(stage), ThreadPoolExecutor(2) as threads:
         list(threads.map(write, (0, 1)))
     return total
+
+
+@contextmanager
+def _few_checkpoints(stage: Stage) -> Iterator[None]:
+    """What is made in minutes is a year's: after each checkpoint every page that is touched would be logged whole."""
+    settings = {"max_wal_size": "16GB", "checkpoint_timeout": "30min"}
+    for name, value in settings.items():
+        stage.database.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    stage.database.execute("SELECT pg_reload_conf()")
+    yield
+    for name in settings:
+        stage.database.execute(f"ALTER SYSTEM RESET {name}")
+    stage.database.execute("SELECT pg_reload_conf()")
 
 
 def _write(part: Part, count: int, *, is_counted: bool) -> None:
