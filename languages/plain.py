@@ -25,8 +25,8 @@ _SPOKEN = """
   return texts
 }
 """
-# What no language translates, and what comes from CLDR: the months, and the Esperanto "and" of a list.
-_FOREIGN = [r"\S*@\S*", r"https?://\S+", "SMS", "JSON", r"\bkaj\b"]
+# What no language translates, and what comes from CLDR: the months, and the Esperanto "and" of a list and "days".
+_FOREIGN = [r"\S*@\S*", r"https?://\S+", "SMS", "JSON", r"\bkaj\b", r"\btagoj\b"]
 _DATES = [month for code in (PSEUDO, PSEUDO_RTL) for month in get_month_names("wide", locale=code).values()]
 
 
