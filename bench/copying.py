@@ -16,14 +16,15 @@ from preferences.links import Purpose
 
 _AIM = 0.5
 _ROWS = 20_000
+_EVENTS_OF_A_VISITOR = 3  # as a message has that gets any
 _BATCH = 2_000  # rows of a COPY, as the recorder has it
 
 
 def measure(stage: Stage) -> list[Line]:
     """Both write from one thread over one connection, from rows in memory to rows that are committed.
 
-    The recorder gets events as a door hands them over. COPY gets the lines that the recorder makes of the same events,
-    ready in memory, in transactions of as many. What a turn has stored is taken out again, so that both find the same.
+    The recorder gets events as a door hands them over, three of each visitor. COPY gets what the recorder has stored of
+    them, read back and ready in memory, in transactions of as many. What a turn has stored is taken out again.
     """
     rounds = 3 if stage.is_quick else 9
     pairs, costs = [], []
@@ -40,19 +41,15 @@ def measure(stage: Stage) -> list[Line]:
 
 
 def _round(stage: Stage, number: int) -> tuple[float, float, float]:
-    """Return the seconds of the recorder and of COPY, who take turns at being first, and the recorder's processor time.
-    The events have more network addresses than are kept in memory: none is known when its turn comes."""
+    """Return the seconds of the recorder and of COPY, and the recorder's processor time. None of a round's visitors was
+    seen before."""
     from engagement.recording.recorder import Recorder
-    from engagement.recording.rows import copy_row
 
-    events = _events(stage, number)
-    lines = [copy_row(event).line for event in events]
-    recorder = Recorder()
-    turns = [lambda: _record(recorder, events), lambda: _copy(stage, lines)]
-    order = (0, 1) if number % 2 else (1, 0)
-    spent = {turn: _timed(stage, turns[turn]) for turn in order}
+    events, recorder, lines = _events(stage, number), Recorder(), list[bytes]()
+    mine, cost = _timed(stage, lambda: _record(recorder, events), lines)
     recorder.stop()
-    return spent[0][0], spent[1][0], spent[0][1]
+    other, _ = _timed(stage, lambda: _copy(stage, list(lines)), [])
+    return mine, other, cost
 
 
 def _events(stage: Stage, round: int) -> list[Any]:
@@ -65,9 +62,11 @@ def _events(stage: Stage, round: int) -> list[Any]:
     headers = [
         ("GET", agent, "en", "cross-site", "navigate", "document", "?1", *[None] * 6) for agent in traffic.AGENTS
     ]
+    visitors = [n // _EVENTS_OF_A_VISITOR for n in range(_ROWS)]
+    sightings = [Sighting(headers[n % len(headers)], f"10.{round}.{n // 250}.{n % 250}") for n in visitors]
     return [
-        Event(link, Kind.VISIT, "page", Sighting(headers[n % len(headers)], f"10.{round}.{n // 250}.{n % 250}"), n)
-        for n, link in enumerate(links)
+        Event(link, Kind.VISIT, "page", sighting, n)
+        for n, (link, sighting) in enumerate(zip(links, sightings, strict=True))
     ]
 
 
@@ -77,22 +76,31 @@ def _record(recorder: Any, events: list[Any]) -> None:
     recorder.flush()
 
 
-def _copy(stage: Stage, lines: list[str]) -> None:
-    from engagement.recording.rows import COLUMNS
-
-    statement: Any = f"COPY engagement_interaction ({', '.join(COLUMNS)}) FROM STDIN"
+def _copy(stage: Stage, lines: list[bytes]) -> None:
+    statement: Any = f"COPY engagement_interaction ({_columns()}) FROM STDIN"
     for start in range(0, len(lines), _BATCH):
         with stage.database.transaction(), stage.database.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write("".join(lines[start : start + _BATCH]).encode())
+            copy.write(b"".join(lines[start : start + _BATCH]))
 
 
-def _timed(stage: Stage, work: Callable[[], None]) -> tuple[float, float]:
-    """Return the seconds by the clock, and of this process's processor time. The rows are stored, and go again."""
+def _columns() -> str:
+    from engagement.recording.rows import COLUMNS
+
+    return ", ".join(COLUMNS)
+
+
+def _timed(stage: Stage, work: Callable[[], None], lines: list[bytes]) -> tuple[float, float]:
+    """Return the seconds by the clock, and of this process's processor time. The rows that were stored are put into
+    `lines`, and taken out of the table again."""
     last = stage.count("SELECT COALESCE(max(xid), 0) FROM engagement_interaction")
     own = psutil.Process()
     busy, start = own.cpu_times(), time.perf_counter()
     work()
     seconds, done = time.perf_counter() - start, own.cpu_times()
+    statement: Any = f"COPY (SELECT {_columns()} FROM engagement_interaction WHERE xid > {last}) TO STDOUT"
+    with stage.database.cursor() as cursor, cursor.copy(statement) as copy:
+        text = b"".join(bytes(block) for block in copy)
+    lines += text.splitlines(keepends=True)
     stored = stage.database.execute("DELETE FROM engagement_interaction WHERE xid > %s", [last]).rowcount
     assert stored == _ROWS, f"{stored} rows of {_ROWS} were stored"
     return seconds, (done.user + done.system) - (busy.user + busy.system)
