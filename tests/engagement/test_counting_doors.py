@@ -217,13 +217,15 @@ def test_who_leaves_several_topics_within_an_hour_left_once() -> None:
     assert sums("topic") == {"confirm_button": 2, "one_click": 1}
 
 
-def test_who_leaves_again_later_left_twice() -> None:
+@pytest.mark.parametrize(("minutes", "count"), [(59, 1), (61, 2), (-59, 1), (-61, 2)])
+def test_who_leaves_again_an_hour_later_left_twice(minutes: int, count: int) -> None:
+    """Also where a clock that was ahead has been put right in between."""
     topic = make_topic()
     leave("alice", topic)
     make_recipient(topic.brand).undo_opt_out(topic.id, make_cause(Source.UNDO))
-    PreferenceChange.objects.update(changed_at=timezone.now() - timedelta(minutes=61))
+    PreferenceChange.objects.update(changed_at=timezone.now() - timedelta(minutes=minutes))
     leave("alice", topic)
-    assert count_ledger() == {"confirm_button": 2, "undo": 1}
+    assert count_ledger() == {"confirm_button": count, "undo": 1}
 
 
 def test_who_leaves_everything_left_once_and_many_topics() -> None:
