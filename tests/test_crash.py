@@ -53,7 +53,7 @@ def at_once(*calls: Callable[[], Reply]) -> list[Reply]:
     gate = Barrier(len(calls))
 
     def call(one: Callable[[], Reply]) -> Reply:
-        gate.wait(10)
+        gate.wait(120)
         return one()
 
     with ThreadPoolExecutor(len(calls)) as pool:

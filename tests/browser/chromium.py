@@ -73,4 +73,4 @@ def as_people_start_it(path: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(120)

@@ -10,13 +10,14 @@ from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Playwright, Request, expect, sync_playwright
 
 from tests.browser.chromium import QUIET, NoChromiumError, as_people_start_it, find_chromium
 from tests.browser.serving import ROOT, Farewell, wait_until
 from tests.browser.story import Story
 from tests.browser.webmail import Webmail, serving_webmail
 
+expect.set_options(timeout=30_000)  # a busy machine is no fault of a page
 _networks = count(1)
 
 
@@ -67,7 +68,7 @@ for line in sys.stdin:
         yield process
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
 
 
 type Explain = Callable[..., Story]

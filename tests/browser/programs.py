@@ -43,7 +43,7 @@ def request(
 ) -> Reply:
     """Send one request with exactly these headers, beside Host and Content-Length, and follow nothing."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=120)
     try:
         connection.putrequest(method, parts.path or "/", skip_accept_encoding=True)
         content = body.encode() if isinstance(body, str) else body

@@ -118,7 +118,7 @@ class Farewell:
         """Stop as an operator does, with SIGTERM, and return the exit status."""
         assert self.process is not None
         self.process.terminate()
-        status = self.process.wait(30)
+        status = self.process.wait(120)
         self.process = None
         return status
 
@@ -126,7 +126,7 @@ class Farewell:
         """End the server and all that it started at once; nothing gets a chance to tidy up."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(120)
         self.process = None
 
     def close(self) -> None:

@@ -287,7 +287,11 @@ def test_a_browser_started_to_dump_the_page_is_asked(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ["--headless", f"--user-data-dir={profile}", *QUIET, "--virtual-time-budget=20000", "--dump-dom"]
         dumped = subprocess.run(
-            [chromium_path, *options, offer(server, alice, age)], capture_output=True, text=True, timeout=60, check=True
+            [chromium_path, *options, offer(server, alice, age)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
         )
     assert 'data-state="ask"' in dumped.stdout
     assert explain(alice, "join_arrive").changes == []

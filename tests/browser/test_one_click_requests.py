@@ -96,7 +96,7 @@ def test_a_body_without_a_length_is_read_as_well(
 ) -> None:
     alice = new_address()
     parts = urlsplit(server.link(alice, door))
-    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=120)
     connection.request("POST", parts.path, iter(chunks), FORM, encode_chunked=True)
     assert connection.getresponse().status == status
     connection.close()

@@ -174,7 +174,7 @@ def test_a_browser_started_to_dump_the_page_is_asked(
             ],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=True,
         )
     assert 'data-state="ask"' in dumped.stdout

@@ -156,7 +156,7 @@ def on_a_terminal(command: list[str], environment: dict[str, str], typing: list[
         command, stdin=child, stdout=child, stderr=child, env=environment, start_new_session=True
     ) as process:
         os.close(child)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             if select.select([parent], [], [], 0.05)[0]:
                 try:

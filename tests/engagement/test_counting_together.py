@@ -40,13 +40,13 @@ class Beside(threading.Thread):
         self.work = work
         self.has_worked, self.may_commit = threading.Event(), threading.Event()
         self.start()
-        assert self.has_worked.wait(20)
+        assert self.has_worked.wait(120)
 
     def run(self) -> None:
         with transaction.atomic():
             self.work()
             self.has_worked.set()
-            assert self.may_commit.wait(20)
+            assert self.may_commit.wait(120)
         connection.close()
 
     def commit(self) -> None:

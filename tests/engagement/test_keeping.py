@@ -186,12 +186,12 @@ def test_who_reads_is_not_held_up_and_the_part_stays(march: None) -> None:
         with transaction.atomic():
             kinds()
             is_reading.set()
-            may_end.wait(60)
+            may_end.wait(120)
         connection.close()
 
     reader = threading.Thread(target=look)
     reader.start()
-    assert is_reading.wait(60)
+    assert is_reading.wait(120)
     problems = {step.problem for step in drop_past(YEAR_LATER)}
     may_end.set()
     reader.join()

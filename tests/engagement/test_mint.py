@@ -189,6 +189,6 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
     process.stdin.close()
     assert process.stdout.readline().startswith(b"person0@example.org\thttp")
     process.stdout.close()
-    assert process.wait(30) == 141
+    assert process.wait(120) == 141
     assert b"Error" not in process.stderr.read()
     process.stderr.close()

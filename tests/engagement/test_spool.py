@@ -61,7 +61,7 @@ def notes_of(database: Any) -> list[str]:
 
 
 def test_a_file_whose_process_was_killed_is_an_orphan(data: Path) -> None:
-    other_process(data, "die").communicate(timeout=30)
+    other_process(data, "die").communicate(timeout=120)
     assert [notes_of(file.open()) for file in orphans(NOTES)] == [["from another process"]]
 
 
@@ -71,7 +71,7 @@ def test_a_file_whose_process_lives_is_nobody_elses_but_can_be_read(data: Path) 
         assert list(orphans(NOTES)) == []
         assert [notes_of(database) for database in read_each(NOTES)] == [["from another process"]]
     finally:
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert len(list(orphans(NOTES))) == 1
 
 

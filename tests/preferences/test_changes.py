@@ -40,7 +40,7 @@ def read(feed: Feed) -> list[int]:
 
 def read_until(feed: Feed, is_enough: Callable[[list[int]], bool]) -> list[int]:
     """Read on until `is_enough`: whoever else writes in this cluster holds the feed back for a moment."""
-    ids, deadline = read(feed), time.monotonic() + 20
+    ids, deadline = read(feed), time.monotonic() + 120
     while not is_enough(ids):
         assert time.monotonic() < deadline, f"read {ids} in vain"
         ids += read(feed)
@@ -49,7 +49,7 @@ def read_until(feed: Feed, is_enough: Callable[[list[int]], bool]) -> list[int]:
 
 def changes(count: int, *arguments: object) -> list[dict[str, Any]]:
     """What the command writes, once it is `count` lines."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while len(lines := run("changes", *arguments).lines) != count:
         assert time.monotonic() < deadline, f"waited in vain for {count} changes, got {lines}"
     return [json.loads(line) for line in lines]
@@ -78,7 +78,7 @@ class Writer(threading.Thread):
         with held_open():
             self.change_id = opt_out(self.topic, self.address)
             self.has_written.set()
-            assert self.may_commit.wait(20)
+            assert self.may_commit.wait(120)
         connection.close()
 
     def commit(self) -> None:
@@ -89,7 +89,7 @@ class Writer(threading.Thread):
 def test_a_change_that_commits_late_is_not_skipped(news: Topic) -> None:
     late = Writer(news, "late@example.org")
     late.start()
-    assert late.has_written.wait(20)
+    assert late.has_written.wait(120)
     early = [opt_out(news, f"early{number}@example.org") for number in range(3)]
     feed = Feed(Cursor())
     assert read(feed) == []  # all of it was written after the one that is still open
@@ -103,7 +103,7 @@ def test_what_was_before_an_open_transaction_is_read_at_once(news: Topic) -> Non
     read_until(feed, lambda ids: ids == [first])
     late = Writer(news, "late@example.org")
     late.start()
-    assert late.has_written.wait(20)
+    assert late.has_written.wait(120)
     assert read(feed) == []
     late.commit()
     assert read_until(feed, lambda ids: len(ids) == 1) == [late.change_id]
@@ -264,7 +264,7 @@ def next_id(process: subprocess.Popen[bytes]) -> int:
 
 
 def end(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     return process.returncode, out.decode(), err.decode()
 
 
@@ -285,7 +285,7 @@ def test_a_follower_whose_reader_left_ends_quietly(news: Topic, follower: subpro
     assert follower.stdout
     follower.stdout.close()
     opt_out(news, "bob@example.org")
-    assert follower.wait(30) == 141
+    assert follower.wait(120) == 141
     assert follower.stderr
     assert follower.stderr.read() == b""
     follower.stderr.close()

@@ -113,6 +113,6 @@ def test_more_than_one_batch(brand: Brand) -> None:
 def test_pairs_come_through_a_pipe() -> None:
     make_brand(slug="demo")
     process = start("companions", "--brand", "demo")
-    out, err = process.communicate(PAIRS.encode(), timeout=30)
+    out, err = process.communicate(PAIRS.encode(), timeout=120)
     assert (out, err, process.returncode) == (b"2 rows read, 2 new pairs, 0 bad\n", b"", 0)
     assert len(pairs()) == 2

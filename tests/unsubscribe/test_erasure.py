@@ -82,7 +82,7 @@ def test_the_mail_system_is_told_not_to_write() -> None:
 
 def read_some(feed: Feed) -> list[Change]:
     """What the feed gives first: the database's own housekeeping may hold it back for a moment."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if changes := [change for page in feed.read() for change in page]:
             return changes

@@ -103,7 +103,7 @@ def test_who_leaves_while_an_arrival_waits_for_its_turn_is_not_subscribed() -> N
         arriving = pool.submit(arrive_late, mail)
         wait_until(lambda: is_waiting_for(other), "the arrival waits")
         other.commit()
-        assert not arriving.result(timeout=10).has_changed
+        assert not arriving.result(timeout=120).has_changed
     assert mail.state() == "out"
 
 
