@@ -181,6 +181,18 @@ def test_unsubscribes_by_door_come_from_the_ledger(admin_client: Client) -> None
     assert list(cells(context, "doors").values()) == [(2, 2, "66.7%"), (1, 1, "33.3%")]
 
 
+def test_what_was_put_back_by_itself_left_nobody(admin_client: Client) -> None:
+    topic = make_topic()
+    for name in ("alice", "bob"):
+        make_recipient(topic.brand, f"{name}@example.org").opt_out(topic.id, make_cause(Source.ARRIVAL))
+    make_recipient(topic.brand, "bob@example.org").undo_opt_out(topic.id, make_cause(Source.REINSTATEMENT))
+    count_everything()
+    context = shown(admin_client, PAGE)
+    assert tile(context, "Unsubscribed") == {"": "1"}
+    assert "but the 1 that robots had made" in admin_client.get(ROOT + PAGE).text
+    assert list(cells(context, "doors").values()) == [(2, 2, "100.0%")]
+
+
 # What the figures say of themselves
 
 

@@ -41,12 +41,13 @@ class Way:
 def ways(found: Reached, ledger: Counter[Source]) -> list[Way]:
     """`ledger` has the opt-outs by door: one-click works at every page, and what was put back did not stay."""
     left, one_click = found.cleaned[Act.LEFT], ledger[Source.ONE_CLICK]
+    saved = max(ledger[Source.ARRIVAL] - ledger[Source.REINSTATEMENT], 0)  # what is put back was an arrival's
     slipped = max(found.by_robots_alone(Act.LEFT) - ledger[Source.REINSTATEMENT], 0)
     return [
         Way("As it was", "Farewell", left, slipped),
         _any("Opening is enough", "GET unsubscribes", found, Act.VISIT, one_click),
         _any("The script is enough", "on DOMContentLoaded, unchecked", found, Act.SCRIPT, one_click),
-        Way("Always a button", "nobody leaves without a press", left, 0, ledger[Source.ARRIVAL]),
+        Way("Always a button", "nobody leaves without a press", left, 0, saved),
     ]
 
 
@@ -101,7 +102,7 @@ def _numbers(found: Sequence[Way], ended: int) -> list[Tile]:
         single(
             "Presses saved",
             by_button.presses,
-            "Opt-outs by opening the page, without a press more.",
+            "Opt-outs by opening the page that stand, without a press more.",
         ),
         single(
             "Slipped through",

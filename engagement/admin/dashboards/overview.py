@@ -94,17 +94,25 @@ def _rates(found: Reached, rated: Rated, totals: dict[str, int]) -> list[Tile]:
 
 
 def _unsubscribed(doors: Sequence[OptOuts], rated: Rated) -> Tile:
-    count = sum(row.count for row in doors if row.source not in _PUT_BACK)
+    made = sum(row.count for row in doors if row.source not in _PUT_BACK)
+    back = _put_back(doors)
+    count = max(made - back, 0)
     of = (
         f" {share(count, rated.delivered)} of what was delivered."
         if rated.delivered and not rated.unknown_count
         else ""
     )
-    return single("Unsubscribed", count, f"Opt-outs, through every door (below).{of}")
+    but = f", but the {back:,} that robots had made and that were put back by themselves" if back else ""
+    return single("Unsubscribed", count, f"Opt-outs, through every door (below){but}.{of}")
+
+
+def _put_back(doors: Sequence[OptOuts]) -> int:
+    """Opt-outs that did not stand, because evidence of a robot came."""
+    return sum(row.count for row in doors if row.source == Source.REINSTATEMENT)
 
 
 def _prevented(found: Reached, doors: Sequence[OptOuts], form: DashboardForm) -> Tile:
-    back = sum(row.count for row in doors if row.source == Source.REINSTATEMENT)
+    back = _put_back(doors)
     count = found.by_robots_alone(Act.VISIT)
     return single(
         "Prevented robot unsubscribes",
@@ -155,7 +163,7 @@ def _doors(found: Sequence[OptOuts], form: DashboardForm) -> Table:
             for row in left
         ),
         Row("All", (total, topics, share(total, total))),
-        "From the ledger, so complete. Whoever leaves several topics through a door within an hour is one opt-out; "
+        "From the ledger, so complete, with what robots had made and was put back later. Whoever leaves several topics through a door within an hour is one opt-out; "
         "whoever comes back and leaves again later is two.",
         "Nobody left in this period.",
     )
