@@ -163,8 +163,8 @@ def _doors(found: Sequence[OptOuts], form: DashboardForm) -> Table:
             for row in left
         ),
         Row("All", (total, topics, share(total, total))),
-        "From the ledger, so complete, with what robots had made and was put back later. Whoever leaves several topics through a door within an hour is one opt-out; "
-        "whoever comes back and leaves again later is two.",
+        "From the ledger, so complete, with what robots had made and was put back later. Whoever leaves several topics "
+        "through a door within an hour is one opt-out; whoever comes back and leaves again later is two.",
         "Nobody left in this period.",
     )
 
