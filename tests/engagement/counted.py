@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from engagement.counting import position
@@ -61,14 +60,17 @@ def same(found: Counts, wanted: Counts) -> None:
     assert found.views == wanted.views
 
 
+LONG_AGO = 3  # the first transaction that a new PostgreSQL cluster may run
+
+
 def commit_changes() -> None:
     """Let the ledger's rows be those of earlier transactions: in a test's own nothing is complete yet."""
-    PreferenceChange.objects.exclude(xid=F("id")).update(xid=F("id"))
+    PreferenceChange.objects.exclude(xid=LONG_AGO).update(xid=LONG_AGO)
 
 
 def count_everything_now() -> None:
     """All that is stored, as if it had been committed long ago."""
-    Interaction.objects.update(xid=F("id"))
+    Interaction.objects.update(xid=LONG_AGO)
     commit_changes()
     count_all(timezone.now() + timedelta(days=1000))
 
