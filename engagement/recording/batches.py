@@ -129,16 +129,15 @@ def _rescue_rows(columns: Sequence[str], rows: Sequence[Row]) -> list[Written]:
 
 def _kept(batch: Batch) -> Sequence[Row]:
     """The rows without the opens and clicks of who refused tracking, and without those of who was erased since."""
-    tracked = {id(row) for row in batch.rows if _value(batch.columns, row.line, "kind") in _TRACKED}
-    about = {UUID(hex=row.about.recipient) for row in batch.rows if id(row) in tracked}
-    refusing = {recipient.hex for recipient in untracked(about)}
+    about = {row.about.recipient for row in batch.rows if row.kind in _TRACKED}
+    refusing = {recipient.hex for recipient in untracked({UUID(hex=digits) for digits in about})}
     erased = _erased_at({UUID(hex=row.about.recipient) for row in batch.rows}) if batch.is_late else {}
     if not refusing and not erased:
         return batch.rows
     return [
         row
         for row in batch.rows
-        if not (id(row) in tracked and row.about.recipient in refusing)
+        if not (row.kind in _TRACKED and row.about.recipient in refusing)
         and not _is_before(_value(batch.columns, row.line, "occurred_at"), erased.get(row.about.recipient))
     ]
 
@@ -163,7 +162,8 @@ def _known_columns(columns: list[str], lines: list[str]) -> tuple[tuple[str, ...
 
 def _row(columns: Sequence[str], line: str) -> Row:
     visitor = _value(columns, line, "visitor")
-    return Row(line, Written(_value(columns, line, "recipient_id"), visitor.removeprefix("\\\\x")))
+    about = Written(_value(columns, line, "recipient_id"), visitor.removeprefix("\\\\x"))
+    return Row(line, about, _value(columns, line, "kind"))
 
 
 def _value(columns: Sequence[str], line: str, name: str) -> Any:

@@ -65,10 +65,11 @@ class Written(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line for `COPY ... (COLUMNS)`, and whom it speaks of."""
+    """A line for `COPY ... (COLUMNS)`, whom it speaks of, and of what."""
 
     line: str
     about: Written
+    kind: str
 
 
 def copy_row(event: Event) -> Row:
@@ -110,7 +111,7 @@ def copy_row(event: Event) -> Row:
         claims.segment.translate(_ESCAPES),
         str(link_number(stored_url(claims.target))) if claims.target else r"\N",
     )
-    return Row("\t".join(fields) + "\n", Written(recipient, visitor))
+    return Row("\t".join(fields) + "\n", Written(recipient, visitor), event.kind)
 
 
 def age_class(age: int | None) -> int | None:
