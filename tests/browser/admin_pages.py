@@ -66,6 +66,8 @@ Conversion.objects.create(brand=brand, recipient_id=bob.id, mailing="2026-11", n
 Delivery.objects.create(mailing=mailing, segment="loyal", sent_on=now.date(), sent_count=10, delivered_count=9)
 welcome = Mailing.objects.create(brand=brand, slug="welcome-1", kind="automation", automation="welcome")
 Delivery.objects.create(mailing=welcome, segment="loyal", sent_on=now.date(), sent_count=5, delivered_count=5)
+Interaction.objects.update(xid=3)  # nothing of them waits for what another process has begun
+PreferenceChange.objects.update(xid=3)
 count_all()
 learned = Learned.objects.create(kind="agent", value="AcmeLinkChecker/1.0", evidence={{"count": 12}})
 MailHost.objects.create(domain="example.org", gateway="Acme", hosts=["mx.example.org"], looked_up_at=now)

@@ -16,7 +16,11 @@ ROOT = "/admin/engagement/mailing/"
 _SEED = f"""
 from django.contrib.auth.models import User
 from engagement.counting.counter import count_all
+from engagement.models import Interaction
+from preferences.models import PreferenceChange
 User.objects.create_superuser("alice", "alice@example.org", "{PASSWORD}")
+Interaction.objects.update(xid=3)  # nothing of them waits for what another process has begun
+PreferenceChange.objects.update(xid=3)
 count_all()
 """
 
@@ -28,6 +32,7 @@ def server() -> Iterator[Farewell]:
         farewell.start()
         farewell.manage("demo_data", "--interactions", "3000")
         farewell.manage("shell", "--verbosity", "0", "-c", _SEED)
+        assert farewell.query("SELECT sum(events) > 0 FROM engagement_tally") == [(True,)]
         yield farewell
     finally:
         farewell.close()

@@ -53,7 +53,7 @@ def _argument(server: Farewell, address: str, letter: str) -> str:
         return seal(template().key, Claims(Purpose.CLICK, Channel.EMAIL, sent_at, "news", "2026-11", address, target))
     if letter == "s":
         insert = """INSERT INTO engagement_shortlink (code, brand_id, purpose, token)
-                    SELECT %s, id, 'unsubscribe', %s FROM preferences_brand RETURNING code"""
+                    SELECT %s, id, 'unsubscribe', %s FROM preferences_brand WHERE slug = 'demo' RETURNING code"""
         return str(server.query(insert, short_links.new_code(), server.token(address))[0][0])
     return server.token(address, PURPOSE_OF[letter]) if letter in PURPOSE_OF else "demo"
 
