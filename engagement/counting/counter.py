@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -149,18 +148,10 @@ def _revise(relooked: Sequence[Relooked], counted: Place) -> None:
 
 def _revision(one: Relooked, xid: int, now: datetime) -> Revision:
     row, verdict = one.row, one.verdict
-    was: dict[str, Any] = {"score": row.score, "is_hard": row.is_hard, "signals": row.signals, "rules": row.rules}
-    return Revision(
-        interaction_id=row.id,
-        occurred_at=row.occurred_at,
-        kind=row.kind,
-        brand_id=row.brand_id,
-        recipient_id=row.recipient_id,
-        old_verdict=row.verdict,
-        new_verdict=verdict.value.value,
-        old_record=row.record,
-        new_record=one.record,
-        old=was,
+    return Revision.of(
+        row,
+        verdict.value.value,
+        one.record,
         new={"score": verdict.score, "is_hard": verdict.is_hard, "signals": signals_json(verdict.signals)},
         xid=xid,
         applied_at=now,

@@ -6,12 +6,14 @@ a day or a month in the server's time zone. Counts are exact: recounting the int
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
-from engagement.models.interactions import VERDICTS
+from engagement.models.interactions import VERDICTS, Interaction
 from preferences.links import Channel
 from preferences.models import Brand
 
@@ -253,3 +255,20 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.old_record} to {self.new_record}"
+
+    @classmethod
+    def of(cls, row: Interaction, verdict: str, record: str, **more: Any) -> Revision:
+        """Return a change of what is stored to this verdict and record, not yet saved."""
+        return cls(
+            interaction_id=row.id,
+            occurred_at=row.occurred_at,
+            kind=row.kind,
+            brand_id=row.brand_id,
+            recipient_id=row.recipient_id,
+            old_verdict=row.verdict,
+            new_verdict=verdict,
+            old_record=row.record,
+            new_record=record,
+            old={"score": row.score, "is_hard": row.is_hard, "signals": row.signals, "rules": row.rules},
+            **more,
+        )

@@ -37,18 +37,11 @@ def stage(run: Rejudgement, found: Sequence[Judged]) -> int:
 
 def _revision(run: Rejudgement, judged: Judged) -> Revision:
     row, verdict = judged.row, judged.verdict
-    return Revision(
+    return Revision.of(
+        row,
+        verdict.value.value,
+        judged.record,
         rejudgement=run,
-        interaction_id=row.id,
-        occurred_at=row.occurred_at,
-        kind=row.kind,
-        brand_id=row.brand_id,
-        recipient_id=row.recipient_id,
-        old_verdict=row.verdict,
-        new_verdict=verdict.value.value,
-        old_record=row.record,
-        new_record=judged.record,
-        old={"score": row.score, "is_hard": row.is_hard, "signals": row.signals, "rules": row.rules},
         new={
             "score": verdict.score,
             "is_hard": verdict.is_hard,
