@@ -22,16 +22,6 @@ def age_class(seconds: int | None) -> int:
     return UNKNOWN if seconds is None else bisect_right(AGES, seconds) - 1
 
 
-def coarse_class(seconds: int | None) -> int:
-    """Like `age_class`, in few classes."""
-    return UNKNOWN if seconds is None else max(number for number in COARSE if AGES[number] <= seconds)
-
-
 def age_range(number: int) -> tuple[int, int | None]:
     """From when to when, in seconds after sending, the class `number` reaches; the last one has no end."""
     return AGES[number], AGES[number + 1] if number + 1 < len(AGES) else None
-
-
-def coarse_range(number: int) -> tuple[int, int | None]:
-    later = [other for other in COARSE if other > number]
-    return AGES[number], AGES[later[0]] if later else None
