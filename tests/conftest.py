@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -49,6 +50,11 @@ LONGEST = (
 # A busy machine is no fault of what is tested.
 hypothesis.settings.register_profile("farewell", deadline=None)
 hypothesis.settings.load_profile("farewell")
+
+
+def pytest_configure() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
