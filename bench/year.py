@@ -91,7 +91,7 @@ _JSON = {
     "signals": json.dumps([{"name": "send_age", "points": 3, "hard": False, "reason": "Came soon after sending."}]),
 }
 
-COUNTED = ("tally", "reach", "touch", "pageview", "scanned")
+COUNTED = ("tally", "ranking", "reach", "touch", "pageview", "scanned")
 _LAST_ID = 2**62
 _MAILINGS_SEEN = """
 INSERT INTO engagement_mailing (brand_id, slug, kind, automation, channel, sent_at, sent_count, delivered_count)

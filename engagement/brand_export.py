@@ -76,6 +76,7 @@ TABLES = (
     Table("revisions", "engagement.Revision", without=("xid",)),
     Table("conversions", "engagement.Conversion"),
     Table("tallies", "engagement.Tally"),
+    Table("rankings", "engagement.Ranking"),
     Table("reach", "engagement.Reach"),
     Table("touches", "engagement.Touch"),
     Table("page_views", "engagement.PageView"),

@@ -21,6 +21,7 @@ class Tables:
     """Where counts are kept; a recount has tables of its own."""
 
     tally: str = "engagement_tally"
+    ranking: str = "engagement_ranking"
     reach: str = "engagement_reach"
     touch: str = "engagement_touch"
     page_view: str = "engagement_pageview"

@@ -32,7 +32,8 @@ from preferences.models import PreferenceChange, Source
 
 _SHOWN = 20  # differences of each table
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-_NAMES = ("tally", "reach", "touch", "page_view", "scanned")
+_NAMES = ("tally", "reach", "ranking", "touch", "page_view", "scanned")
+_CELLS = 3  # the first ones have a start
 _RECOUNTED = Tables(**{name: f"recounted_{name}" for name in _NAMES})
 _PAIRS = [(getattr(STORED, name), getattr(_RECOUNTED, name)) for name in _NAMES]
 _MONTH = re.compile(r"_(\d{4})_(\d{2})(?:_(\w+))?$")
@@ -107,8 +108,8 @@ def compare(since: datetime | None, progress: Callable[[int], object] = int) -> 
     with transaction.atomic():
         lock()
         count = _recount(since, progress)
-        differences = [one for pair in _PAIRS[:2] for one in _differences(*pair, since or _ALWAYS)]
-        differences += [] if since else [one for pair in _PAIRS[2:] for one in _differences(*pair, _ALWAYS)]
+        differences = [one for pair in _PAIRS[:_CELLS] for one in _differences(*pair, since or _ALWAYS)]
+        differences += [] if since else [one for pair in _PAIRS[_CELLS:] for one in _differences(*pair, _ALWAYS)]
     excess = [one for one in differences if one.is_excess]
     erasures = PreferenceChange.objects.filter(source=Source.ERASURE, changed_at__gte=since or _ALWAYS).count()
     missing = [one for one in differences if not one.is_excess]
@@ -123,21 +124,17 @@ def rebuild(since: datetime | None, progress: Callable[[int], object] = int) -> 
     with transaction.atomic(), connection.cursor() as cursor:
         lock()
         count = _recount(since, progress)
-        for name in ("tally", "reach"):
-            cursor.execute(_DELETE[name], [since or _ALWAYS])
+        for stored, _ in _PAIRS[:_CELLS]:
+            cursor.execute(f"DELETE FROM {stored} WHERE start >= %s", [since or _ALWAYS])  # noqa: S608
         if since is None:
             cursor.execute("TRUNCATE engagement_touch, engagement_pageview, engagement_scanned")
         else:
             cursor.execute("DELETE FROM engagement_touch; DELETE FROM engagement_pageview")
-        for stored, recounted in _PAIRS if since is None else _PAIRS[:4]:
+        for stored, recounted in _PAIRS if since is None else _PAIRS[:-1]:
             cursor.execute(f"INSERT INTO {stored} SELECT * FROM {recounted}")  # noqa: S608
     return count
 
 
-_DELETE = {
-    "tally": "DELETE FROM engagement_tally WHERE start >= %s",
-    "reach": "DELETE FROM engagement_reach WHERE start >= %s",
-}
 # What a message got before then, it got first, and a page view that began before then counts there; only later rows
 # are counted again.
 _KEPT = """
@@ -183,7 +180,12 @@ def _recount_day(start: datetime, end: datetime, counted: Place, since: datetime
     return count
 
 
-_NUMBERS = {"engagement_tally": "events", "engagement_reach": "messages", "engagement_scanned": "events"}
+_NUMBERS = {
+    "engagement_tally": "events",
+    "engagement_reach": "messages",
+    "engagement_ranking": "events",
+    "engagement_scanned": "events",
+}
 _DIFFERENCES = """
 SELECT to_jsonb(stored)::text, to_jsonb(recounted)::text
 FROM (SELECT * FROM {stored} WHERE {moment} >= %s) AS stored

@@ -9,6 +9,7 @@ from django.db import connection
 
 from engagement.counting.changes import STORED, Tables
 from engagement.counting.periods import zone
+from engagement.counting.rankings import rank
 
 # First by the hour, or by the day for what has no hours; these cells are few, and make those of days and months.
 _FINE = """
@@ -56,6 +57,7 @@ WHEN NOT MATCHED THEN INSERT (brand_id, dimension, level, start, mailing, value,
 def add_events(tables: Tables = STORED) -> None:
     """Add what was gathered, in the caller's transaction."""
     merge(_FINE, tables)
+    rank(tables)
 
 
 def merge(fine: str, tables: Tables, **values: Any) -> None:

@@ -1,6 +1,6 @@
 """What is counted of the interactions, how far that has come, and what was changed about it later.
 
-Rows of the first five are written by SQL in the thousands (engagement/counting). `start` is the beginning of an hour,
+Rows of the first six are written by SQL in the thousands (engagement/counting). `start` is the beginning of an hour,
 a day or a month in the server's time zone. Counts are exact: recounting the interactions gives the same.
 """
 
@@ -42,6 +42,9 @@ class Dimension(models.TextChoices):
     PACE = "pace"  # (mailing, ""), by `age`: when after sending
     DOOR = "door"  # ("", the source), of the ledger's opt-outs; `record` is what is counted (engagement/counting/doors)
     MAIL_DOOR = "maildoor"  # (mailing, the source), the same
+    LEFT = "left"  # ("", the topic's id or "" for everything), of leavings: `record` is the source, `verdict` the outcome
+    RETURNED = "returned"  # the same of who came back, by `age`: after how long (engagement/counting/leavings)
+    KEPT = "kept"  # the same of who chose less instead of leaving; `record` is what
     VIEW = "view"  # ("", ""), of page views; `record` is what came of one (engagement/counting/page_views)
     MAIL_VIEW = "mailview"  # (mailing, ""), the same
 
@@ -88,6 +91,31 @@ class Tally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dimension} {self.value}: {self.events} {self.record}"
+
+
+class Ranking(models.Model):
+    """How many events machines made of one value of a long list (domains, networks, agents), all kinds together, by day
+    and by month: kept in order, so that the first of a period are found without reading all."""
+
+    pk = models.CompositePrimaryKey("brand_id", "dimension", "level", "start", "channel", "value")
+    brand_id = models.BigIntegerField()
+    dimension = models.CharField(max_length=8)
+    level = models.CharField(max_length=5)
+    start = models.DateTimeField()
+    channel = models.CharField(max_length=5)
+    value = models.CharField(max_length=253)
+    events = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["brand_id", "dimension", "level", "start", "channel", "-events", "value"],
+                name="ranking_order",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value}: {self.events}"
 
 
 class Reach(models.Model):

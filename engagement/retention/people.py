@@ -45,6 +45,7 @@ _STATEMENTS = {
     "engagement_conversion": _CONVERSIONS,
     "engagement_tally": _COUNTS.format(table="engagement_tally"),
     "engagement_reach": _COUNTS.format(table="engagement_reach"),
+    "engagement_ranking": _COUNTS.format(table="engagement_ranking"),
 }
 _REVISIONS = """
 FROM engagement_revision

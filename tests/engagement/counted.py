@@ -55,6 +55,7 @@ def counted_rows() -> list[Interaction]:
 def same(found: Counts, wanted: Counts) -> None:
     assert found.tally == wanted.tally
     assert found.reach == wanted.reach
+    assert found.ranking == wanted.ranking
     assert found.touches == wanted.touches
     assert found.scanned == wanted.scanned
     assert found.views == wanted.views

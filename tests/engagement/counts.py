@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from engagement.models import Interaction, PageView, Reach, Scanned, Tally, Touch
+from engagement.models import Interaction, PageView, Ranking, Reach, Scanned, Tally, Touch
 from preferences.models import PreferenceChange
 
 CLEANED = ("human", "unsure")
@@ -31,6 +31,7 @@ class Counts:
 
     tally: Counter[Any] = field(default_factory=Counter)
     reach: Counter[Any] = field(default_factory=Counter)
+    ranking: Counter[Any] = field(default_factory=Counter)
     touches: dict[Any, Any] = field(default_factory=dict)
     scanned: dict[Any, Any] = field(default_factory=dict)
     views: dict[Any, Any] = field(default_factory=dict)
@@ -40,6 +41,7 @@ def stored_counts() -> Counts:
     return Counts(
         Counter({row[:-1]: row[-1] for row in Tally.objects.values_list(*_TALLY, "events")}),
         Counter({row[:-1]: row[-1] for row in Reach.objects.values_list(*_REACH, "messages")}),
+        Counter({row[:-1]: row[-1] for row in Ranking.objects.values_list(*_RANKING, "events")}),
         {
             (row.recipient_id, row.mailing, row.act, row.link): (row.first_at, row.cleaned_at, row.topic, row.segment)
             for row in Touch.objects.all()
@@ -55,6 +57,8 @@ def stored_counts() -> Counts:
 _TALLY = ("brand_id", "dimension", "level", "start", "mailing", "value", "channel", "record", "verdict", "age")
 _REACH = ("brand_id", "dimension", "level", "start", "mailing", "value", "channel", "act", "is_cleaned")
 
+_RANKING = ("brand_id", "dimension", "level", "start", "channel", "value")
+
 
 def recounted(rows: Iterable[Interaction], erased: Collection[UUID] = ()) -> Counts:
     """Count the rows; those of the erased count in cells, but nothing of the person is kept."""
@@ -62,6 +66,9 @@ def recounted(rows: Iterable[Interaction], erased: Collection[UUID] = ()) -> Cou
     for row in rows:
         for level, dimension, start, *rest in _cells(row):
             counts.tally[(row.brand_id, dimension, level, start, *rest)] += 1
+            if dimension in _BY_DAY and is_machine(row):
+                _, value, channel, *_ = rest
+                counts.ranking[row.brand_id, dimension, level, start, channel, value] += 1
     messages: defaultdict[Any, list[Interaction]] = defaultdict(list)
     for row in rows:
         for act, link in _acts(row):

@@ -93,11 +93,13 @@ class World:
         gone = recounted([row for row in counted_rows() if row.recipient_id == person], {person})
         self.kept.tally += gone.tally
         self.kept.reach += gone.reach
+        self.kept.ranking += gone.ranking
         erase(person)
 
     def wanted(self) -> Counts:
         now = recounted(counted_rows())
-        return Counts(now.tally + self.kept.tally, now.reach + self.kept.reach, now.touches, now.scanned, now.views)
+        cells = (now.tally + self.kept.tally, now.reach + self.kept.reach, now.ranking + self.kept.ranking)
+        return Counts(*cells, now.touches, now.scanned, now.views)
 
 
 @contextmanager

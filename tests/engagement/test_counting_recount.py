@@ -74,7 +74,7 @@ def test_a_recount_finds_the_figures_exact() -> None:
 
 
 @pytest.mark.usefixtures("crowd")
-@pytest.mark.parametrize("table", ["tally", "reach", "touch", "pageview", "scanned"])
+@pytest.mark.parametrize("table", ["tally", "reach", "ranking", "touch", "pageview", "scanned"])
 def test_a_recount_finds_what_is_missing_and_a_rebuild_mends_it(table: str) -> None:
     before = stored_counts()
     damage(f"DELETE FROM engagement_{table} WHERE ctid IN (SELECT ctid FROM engagement_{table} LIMIT 2)")

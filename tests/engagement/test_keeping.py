@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from engagement import tasks
 from engagement.feed.positions import COUNTING, PRUNED_REVISIONS, PRUNED_ROWS, position, raise_position
-from engagement.models import Conversion, Interaction, Reach, Revision, Scanned, Tally, Touch
+from engagement.models import Conversion, Interaction, Ranking, Reach, Revision, Scanned, Tally, Touch
 from engagement.recording.partitions import make_partitions
 from engagement.retention import expiry, people
 from engagement.retention.expiry import Step
@@ -275,7 +275,10 @@ def test_counts_that_may_be_of_one_person_go_and_all_others_stay() -> None:
             own = {**fields, "dimension": dimension, "level": "day", "start": ago(days)}
             Tally.objects.create(record="open", verdict="human", age=-1, events=1, **own)
             Reach.objects.create(act="open", is_cleaned=True, messages=1, **own)
-    assert delete_past() == {"engagement_tally": 6, "engagement_reach": 6}
+    ranked = {"brand_id": brand.pk, "dimension": "network", "level": "day", "value": "", "channel": "email"}
+    for days in (1, 181):
+        Ranking.objects.create(events=1, start=ago(days), **ranked)
+    assert delete_past() == {"engagement_tally": 6, "engagement_reach": 6, "engagement_ranking": 1}
     assert Tally.objects.filter(start__lt=ago(180)).count() == 12
 
 

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("engagement", "0006_time_indexes")]
+    operations = [
+        migrations.CreateModel(
+            name="Ranking",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        *("brand_id", "dimension", "level", "start", "channel", "value"),
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("brand_id", models.BigIntegerField()),
+                ("dimension", models.CharField(max_length=8)),
+                ("level", models.CharField(max_length=5)),
+                ("start", models.DateTimeField()),
+                ("channel", models.CharField(max_length=5)),
+                ("value", models.CharField(max_length=253)),
+                ("events", models.BigIntegerField()),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["brand_id", "dimension", "level", "start", "channel", "-events", "value"],
+                        name="ranking_order",
+                    )
+                ]
+            },
+        ),
+    ]
