@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from engagement.counting.ages import AGES, UNKNOWN
-from engagement.counting.periods import Piece, following, pieces
 from engagement.figures.counted import UNJUDGED, Counted, TallyRow, tallies
-from engagement.models import Dimension, Level
+from engagement.figures.ranking import buckets, first
+from engagement.models import Dimension
 
 DEEDS = {
     "opened": "Opened the mail",
@@ -32,17 +31,6 @@ COARSE_SOON = ("0", "60", "600", "3600", "86400")
 NEVER_SAID = ""  # the class of what has no time of sending
 
 
-# The long lists of the world are summed and cut by PostgreSQL, piece of the period by piece, and in no order.
-_PIECE = """
-SELECT value, events FROM engagement_tally
-WHERE brand_id = ANY(%(brands)s) AND dimension = %(dimension)s AND mailing = '' AND verdict = 'machine'
-  AND record <> ALL(%(unjudged)s) AND (%(channel)s = '' OR channel = %(channel)s)
-  AND level = %(level{number})s AND start >= %(from{number})s AND start < %(until{number})s
-"""
-_HEAVIEST = """
-SELECT value, sum(events), count(*) OVER () FROM ({pieces}) AS cells
-GROUP BY value ORDER BY 2 DESC, value COLLATE "C" LIMIT %(limit)s
-"""
 # Of the first ones each cell is found by the index: its buckets are named one by one.
 _CELLS = """
 SELECT value, record, verdict, age, sum(events)::bigint
@@ -70,37 +58,22 @@ class Scanner:
         return self.deeds.total()
 
 
-def heaviest(scope: Counted, dimension: Dimension, limit: int | None) -> tuple[list[Scanner], int]:
-    """Return the origins with the most events of machines, the most first, and how many there are in all."""
-    cut = pieces(scope.start, scope.end, Level.DAY)
-    values: dict[str, Any] = {"brands": scope.brands, "dimension": dimension.value, "channel": scope.channel}
+def heaviest(scope: Counted, dimension: Dimension, limit: int | None) -> tuple[list[Scanner], bool]:
+    """Return the origins with the most events of machines, the most first, and whether there are more of them."""
+    ranked, parts = first(scope, dimension, limit), buckets(scope)
+    values: dict[str, Any] = {
+        "brands": scope.brands,
+        "dimension": dimension.value,
+        "channel": scope.channel,
+        "levels": [level for level, _ in parts],
+        "starts": [start for _, start in parts],
+        "names": list(ranked.values),
+    }
     with connection.cursor() as cursor:
-        ranked = _ranked(cursor, cut, values | {"unjudged": list(UNJUDGED), "limit": limit})
-        buckets = [(piece.level.value, start) for piece in cut for start in _starts(piece)]
-        named = {"levels": [level for level, _ in buckets], "starts": [start for _, start in buckets]}
-        cursor.execute(_CELLS, values | named | {"names": [name for name, _, _ in ranked]})
+        cursor.execute(_CELLS, values)
         keys = ("value", "record", "verdict", "age", "events")
         found = scanners(TallyRow(**dict(zip(keys, row, strict=True))) for row in cursor.fetchall())
-    return [found[name] for name, _, _ in ranked], ranked[0][2] if ranked else 0
-
-
-def _ranked(cursor: Any, cut: Sequence[Piece], values: dict[str, Any]) -> list[Any]:
-    """Names with their sums, and how many there are in all."""
-    if not cut:
-        return []
-    for number, piece in enumerate(cut):
-        values |= {f"level{number}": piece.level.value, f"from{number}": piece.start, f"until{number}": piece.end}
-    parts = [_PIECE.format(number=number) for number in range(len(cut))]
-    cursor.execute(_HEAVIEST.format(pieces="UNION ALL".join(parts)), values)
-    rows: list[Any] = cursor.fetchall()
-    return rows
-
-
-def _starts(piece: Piece) -> Iterator[datetime]:
-    start = piece.start
-    while start < piece.end:
-        yield start
-        start = following(start, piece.level)
+    return [found.get(name) or Scanner(name) for name in ranked.values], ranked.is_cut
 
 
 def scanners(rows: Iterable[TallyRow]) -> dict[str, Scanner]:

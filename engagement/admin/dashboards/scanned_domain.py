@@ -26,11 +26,11 @@ def of_domain(form: ScannersForm, more: dict[str, Any]) -> Shown:
     known = {each.name: each for each in scanned.by_domain(rows, {name})}
     came = at_domain(form.counted, name)
     tables = (
-        domains([one] if one.events else [], known, 1),
+        domains([one] if one.events else [], known),
         soon(one, is_coarse=True),
         deeds(one),
-        sources("networks", "Networks", "Network", came.networks, len(came.networks), came.events, told(came)),
-        sources("programs", "Programs", "Program", came.programs, len(came.programs), came.events, told(came)),
+        sources("networks", "Networks", "Network", came.networks, came.events, told(came)),
+        sources("programs", "Programs", "Program", came.programs, came.events, told(came)),
     )
     return Shown(tables, more, is_empty=not one.events)
 

@@ -30,23 +30,28 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
         return of_domain(form, {"chosen": form.cleaned_data["domain"], "all_url": all_url(form)})
     scope, saved = form.counted, request.GET.get("csv")
     everything = replace(_everything(scope), soon=_soon(scope))
-    by_domain, domain_count = heaviest(scope, Dimension.DOMAIN, _limit("domains", saved))
-    by_network, network_count = heaviest(scope, Dimension.NETWORK, _limit("networks", saved))
-    by_agent, agent_count = heaviest(scope, Dimension.AGENT, _limit("programs", saved))
+    by_domain, has_more_domains = heaviest(scope, Dimension.DOMAIN, _limit("domains", saved))
+    by_network, has_more_networks = heaviest(scope, Dimension.NETWORK, _limit("networks", saved))
+    by_agent, has_more_agents = heaviest(scope, Dimension.AGENT, _limit("programs", saved))
     rows = scanned.between(scope.brands, form.start, form.end)
     known = {one.name: one for one in scanned.by_domain(rows, {one.name for one in by_domain})}
     tables: tuple[Table, ...] = (
         soon(everything),
         deeds(everything),
-        domains(by_domain, known, domain_count, lambda name: f"?{urlencode(form.own_parameters | {'domain': name})}"),
-        sources("networks", "Networks", "Network", by_network, network_count, everything.events),
-        sources("programs", "Programs", "Program", by_agent, agent_count, everything.events),
+        domains(
+            by_domain,
+            known,
+            lambda name: f"?{urlencode(form.own_parameters | {'domain': name})}",
+            is_cut=has_more_domains,
+        ),
+        sources("networks", "Networks", "Network", by_network, everything.events, is_cut=has_more_networks),
+        sources("programs", "Programs", "Program", by_agent, everything.events, is_cut=has_more_agents),
     )
     if is_superuser(request):
         tables += (_learned(scope, _limit("learned", saved)),)
     return Shown(
         tables,
-        {"numbers": _numbers(request, form, everything, rows.count(), domain_count)},
+        {"numbers": _numbers(request, form, everything, rows.count())},
         is_empty=not everything.events,
     )
 
@@ -81,9 +86,7 @@ def _learned(scope: Counted, limit: int | None) -> Table:
     return learned(ordered[:limit], events, len(rows))
 
 
-def _numbers(
-    request: HttpRequest, form: DashboardForm, found: Scanner, recipients: int, domain_count: int
-) -> list[Tile]:
+def _numbers(request: HttpRequest, form: DashboardForm, found: Scanner, recipients: int) -> list[Tile]:
     quick = found.soon["0"] + found.soon["10"]
     timed = found.soon.total() - found.soon[""]
     chosen = form.link_parameters | {"verdict__exact": "machine"}
@@ -100,7 +103,6 @@ def _numbers(
             "Each of them",
         ),
         single("Within a minute", share(quick, timed), f"Of the {timed:,} of which the time after sending is known."),
-        single("Domains", domain_count, "Mail domains at whose recipients robots were seen."),
         single(
             "Recipients behind a scanner",
             recipients,

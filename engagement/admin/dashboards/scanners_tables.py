@@ -97,7 +97,11 @@ _COLUMNS = (*DEEDS.values(), *(capital(_COARSE_WORDS[name]) for name in COARSE_S
 
 
 def domains(
-    found: Sequence[Scanner], known: Mapping[str, Domain], count: int, url_of: Callable[[str], str] | None = None
+    found: Sequence[Scanner],
+    known: Mapping[str, Domain],
+    url_of: Callable[[str], str] | None = None,
+    *,
+    is_cut: bool = False,
 ) -> Table:
     """`known` has the recipients at whom robots were seen; `url_of` says where there is more of a domain."""
     most = found[0].events if found else 0
@@ -123,7 +127,7 @@ def domains(
             for one in found
         ),
         help="“Of all from there” is the share of robots among everything that this domain’s recipients, and robots at "
-        f"them, did. Recipients are those at whom robots were seen.{_cut(found, count)}",
+        f"them, did. Recipients are those at whom robots were seen.{_first(found, is_cut=is_cut)}",
         empty="No robot was seen at a mail domain in this period.",
         legend=_LEGEND,
         is_wide=True,
@@ -135,7 +139,7 @@ def _gateway(known: Domain | None) -> tuple[str, ...]:
 
 
 def sources(
-    slug: str, title: str, column: str, found: Sequence[Scanner], count: int, total: int, help: str = ""
+    slug: str, title: str, column: str, found: Sequence[Scanner], total: int, help: str = "", *, is_cut: bool = False
 ) -> Table:
     most = found[0].events if found else 0
     return Table(
@@ -152,15 +156,16 @@ def sources(
             for one in found
         ),
         help=help
-        or f"Only robots’ {title.lower()} are counted, so that there is no share of people.{_cut(found, count)}",
+        or f"Only robots’ {title.lower()} are counted, so that there is no share of people."
+        f"{_first(found, is_cut=is_cut)}",
         empty="No robot came from anywhere in this period.",
         legend=_LEGEND,
         is_wide=True,
     )
 
 
-def _cut(found: Sequence[object], count: int) -> str:
-    return f" Shown are {len(found)} of {count:,}; the file has all." if len(found) < count else ""
+def _first(found: Sequence[object], *, is_cut: bool) -> str:
+    return f" Shown are the first {len(found)}; the file has all." if is_cut else ""
 
 
 def learned(rows: Sequence[Learned], events: Mapping[str, int], count: int) -> Table:
@@ -186,7 +191,7 @@ def learned(rows: Sequence[Learned], events: Mapping[str, int], count: int) -> T
             for row in rows
         ),
         help="In this period, of a program all versions together. A network whose owner is known is counted among the "
-        f"networks, by the owner’s name.{_cut(rows, count)}",
+        f"networks, by the owner’s name.{_first(rows, is_cut=len(rows) < count)}",
         empty="Nothing has been learned yet. It is looked for once a week.",
         is_wide=True,
     )

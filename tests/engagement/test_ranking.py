@@ -1,0 +1,132 @@
+"""The first of a long list are those that a sum over all of it finds, however the lists of its days and months lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement.figures import ranking
+from engagement.figures.counted import Counted
+from engagement.figures.ranking import First, buckets, first
+from engagement.models import Dimension, Ranking
+
+pytestmark = pytest.mark.django_db
+
+START, END = datetime(2026, 8, 30, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC)
+BRAND = 7
+PERIOD = Counted(START, END, frozenset({BRAND}))
+
+# Which list, which value, how many: few of each, so that values are alike, and in some lists only.
+cells = st.dictionaries(
+    st.tuples(st.integers(0, 5), st.sampled_from(["email", "sms"]), st.integers(0, 30)),
+    st.integers(1, 12),
+    max_size=120,
+)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def store(found: dict[tuple[int, str, int], int], **fields: object) -> None:
+    parts = buckets(PERIOD)
+    own = {"brand_id": BRAND, "dimension": "domain"} | fields
+    Ranking.objects.bulk_create(
+        Ranking(
+            level=parts[number][0], start=parts[number][1], channel=channel, value=f"d{value}", events=events, **own
+        )
+        for (number, channel, value), events in found.items()
+    )
+
+
+def in_order(found: dict[tuple[int, str, int], int], channel: str = "") -> list[str]:
+    sums: Counter[str] = Counter()
+    for (_, of, value), events in found.items():
+        sums[f"d{value}"] += events if channel in ("", of) else 0
+    return sorted((value for value in sums if sums[value]), key=lambda value: (-sums[value], value))
+
+
+def test_a_period_is_whole_months_and_the_days_beside_them() -> None:
+    assert [level for level, _ in buckets(PERIOD)] == ["day", "day", "month", "month", "day", "day"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(cells, st.integers(1, 6), st.integers(1, 8), st.sampled_from(["", "email", "sms"]))
+def test_the_first_ones_are_those_of_a_sum(
+    found: dict[tuple[int, str, int], int], depth: int, limit: int, channel: str
+) -> None:
+    with undone(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "_DEPTH", depth)
+        patch.setattr(ranking, "_DEEPER", 2)
+        store(found)
+        scope = Counted(START, END, PERIOD.brand_ids, channel)
+        wanted = in_order(found, channel)
+        assert first(scope, Dimension.DOMAIN, limit) == First(tuple(wanted[:limit]), len(wanted) > limit)
+        assert first(scope, Dimension.DOMAIN, None) == First(tuple(wanted))
+
+
+def test_what_is_of_others_is_not_among_them() -> None:
+    store({(2, "email", 1): 5})
+    store({(2, "email", 2): 9}, brand_id=BRAND + 1)
+    store({(2, "email", 3): 9}, dimension="network")
+    Ranking.objects.create(
+        brand_id=BRAND,
+        dimension="domain",
+        level="month",
+        start=START - timedelta(days=300),
+        channel="sms",
+        value="d4",
+        events=9,
+    )
+    assert first(PERIOD, Dimension.DOMAIN, 5) == First(("d1",))
+
+
+def test_a_long_tail_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand domains at which one robot was seen: their rows are left alone."""
+    heads = {(number, "email", value): 1_000 - value for number in range(6) for value in range(30)}
+    store(heads)
+    parts = buckets(PERIOD)
+    tail = (
+        Ranking(
+            brand_id=BRAND, dimension="domain", level=level, start=start, channel="email", value=f"tail{n}", events=1
+        )
+        for level, start in parts
+        for n in range(2_000)
+    )
+    while some := list(islice(tail, 5_000)):
+        Ranking.objects.bulk_create(some)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE engagement_ranking")
+    monkeypatch.setattr(ranking, "_DEPTH", 40)
+    with CaptureQueriesContext(connection) as asked:
+        found = first(PERIOD, Dimension.DOMAIN, 25)
+    assert found == First(tuple(in_order(heads)[:25]), is_cut=True)
+    rows = [_rows_read(query["sql"]) for query in asked.captured_queries]
+    assert len(rows) == 2
+    assert max(rows) <= 12 * 40, "twelve lists, forty rows of each"
+
+
+def _rows_read(statement: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
+        return _rows(cursor.fetchone()[0][0]["Plan"])
+
+
+def _rows(plan: dict[str, Any]) -> int:
+    """How many rows of the ranking were read."""
+    is_read = plan.get("Relation Name") == "engagement_ranking"
+    own = int(plan["Actual Rows"] * plan["Actual Loops"]) if is_read else 0
+    return own + sum(map(_rows, plan.get("Plans", [])))
