@@ -3,8 +3,8 @@
 A period is read as whole months and days (engagement/counting/rankings.py), each of them a list in order. What is first
 in all of it is found by the threshold algorithm (Fagin, Lotem and Naor, "Optimal aggregation algorithms for
 middleware", 2001): of each list only the top is read, the deeper the longer a value below could still be among the
-first. So it is exact, and what it costs grows neither with the events nor with the length of the lists, but where many
-values are alike.
+first. So it is exact, and what it costs grows neither with the events nor with the length of the lists. Only where
+thousands of values are alike all is read.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from engagement.figures.counted import Counted
 from engagement.models import Dimension, Level
 from preferences.links import Channel
 
-_DEPTH = 100  # what is read of each list at first, some times what a page shows
-_DEEPER = 10
+_DEPTHS = (100, 1_000)  # what is read of each list, some times what a page shows; at last all
 
 _LISTS = """
     SELECT brand_id, bucket.*, channel
@@ -95,22 +94,15 @@ def first(scope: Counted, dimension: Dimension, limit: int | None) -> First:
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        if limit is None:
-            return First(_sums(cursor, values))
-        named, is_cut = _candidates(cursor, values, limit)
-        return First(_sums(cursor, values | {"named": named}, "AND value = ANY(%(named)s)"), is_cut)
-
-
-def _candidates(cursor: Any, values: dict[str, Any], limit: int) -> tuple[list[str], bool]:
-    """Return whatever can be among the first, and whether there is more than these."""
-    depth, is_open = _DEPTH, True
-    named: list[str] = []
-    count = 0
-    while is_open:
-        cursor.execute(_TOPS, values | {"depth": depth})
-        found, count, is_open = cursor.fetchone()
-        named, depth = found or [], depth * _DEEPER
-    return named, count > limit
+        for depth in _DEPTHS if limit else ():
+            cursor.execute(_TOPS, values | {"depth": depth})
+            named, count, is_open = cursor.fetchone()
+            if not is_open:
+                return First(
+                    _sums(cursor, values | {"named": named or []}, "AND value = ANY(%(named)s)"), count > limit
+                )
+        found = _sums(cursor, values | {"limit": limit and limit + 1})
+        return First(found[:limit], limit is not None and len(found) > limit)
 
 
 def _sums(cursor: Any, values: dict[str, Any], of_these: str = "") -> tuple[str, ...]:

@@ -69,8 +69,7 @@ def test_the_first_ones_are_those_of_a_sum(
     found: dict[tuple[int, str, int], int], depth: int, limit: int, channel: str
 ) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "_DEPTH", depth)
-        patch.setattr(ranking, "_DEEPER", 2)
+        patch.setattr(ranking, "_DEPTHS", (depth, 2 * depth))
         store(found)
         scope = Counted(START, END, PERIOD.brand_ids, channel)
         wanted = in_order(found, channel)
@@ -110,7 +109,7 @@ def test_a_long_tail_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         Ranking.objects.bulk_create(some)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE engagement_ranking")
-    monkeypatch.setattr(ranking, "_DEPTH", 40)
+    monkeypatch.setattr(ranking, "_DEPTHS", (40,))
     with CaptureQueriesContext(connection) as asked:
         found = first(PERIOD, Dimension.DOMAIN, 25)
     assert found == First(tuple(in_order(heads)[:25]), is_cut=True)
