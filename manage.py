@@ -16,4 +16,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # while it starts, or where a command has nothing more to say of it
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(130)
