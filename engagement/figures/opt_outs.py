@@ -6,9 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-
-from django.db import connection
 
 from engagement.figures.counted import Counted, TallyRow, tallies
 from engagement.models import Dimension, Level
@@ -36,13 +33,6 @@ class Scope:
     def counted(self) -> Counted:
         """The same of what is counted."""
         return Counted(self.start, self.end, self.brand_ids, self.channel, self.mailing)
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """What the statements call it."""
-        brands = None if self.brand_ids is None else sorted(self.brand_ids)
-        period = {"start": self.start, "end": self.end}
-        return period | {"brands": brands, "mailing": self.mailing, "channel": self.channel}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +62,3 @@ def by_door(rows: Iterable[TallyRow]) -> list[OptOuts]:
 def doors(scope: Counted, *keys: str, unit: Level = Level.DAY) -> list[TallyRow]:
     """Return the counts of doors by keys: `value` is the source, `record` opt_out, topic or view."""
     return tallies(scope, Dimension.DOOR, *keys, unit=unit)
-
-
-def rows_of(statement: str, scope: Scope, **values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, scope.values | values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.db import connection
 from django.db.models import Sum
 
 from engagement.counting.periods import zone
 from engagement.figures.counted import ReachRow, reaches, tallies
-from engagement.figures.opt_outs import OF_PAGE, OptOuts, Scope, by_door, doors, rows_of
+from engagement.figures.opt_outs import OF_PAGE, OptOuts, Scope, by_door, doors
 from engagement.models import Act, Dimension, Level, RecordingGap
 from preferences.models import Source
 
@@ -186,8 +187,16 @@ WHERE (%(brands)s::bigint[] IS NULL OR brand_id = ANY(%(brands)s)) AND (%(channe
 
 def _delivered(scope: Scope) -> Delivered:
     visited = set() if scope.mailing else _visited(scope)
-    values = {"visited_brands": [brand_id for brand_id, _ in visited], "visited": [slug for _, slug in visited]}
-    return Delivered(*rows_of(_DELIVERED, scope, **values)[0])
+    values = {
+        "brands": None if scope.brand_ids is None else sorted(scope.brand_ids),
+        "channel": scope.channel,
+        "mailing": scope.mailing,
+        "visited_brands": [brand_id for brand_id, _ in visited],
+        "visited": [slug for _, slug in visited],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_DELIVERED, values)
+        return Delivered(*cursor.fetchone())
 
 
 def _visited(scope: Scope) -> set[tuple[int, str]]:
