@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 
+from engagement.admin.dashboards.state import state
 from engagement.admin.leaving_form import LeavingForm
 from engagement.admin.leaving_tables import by_door, by_topic, comebacks, outcomes, over_time, reasons
 from engagement.admin.tables import Row, Table, as_file
@@ -64,6 +65,7 @@ def _shown(request: HttpRequest, form: LeavingForm) -> dict[str, Any]:
         "is_future": form.cleaned_data["since"] > timezone.localdate(),
         "is_empty": told.is_empty and not any(table.rows for table in tables if table.slug == "reasons"),
         "numbers": _numbers(told),
+        "state": state(request, list(brands_of(request.user)), ""),
         "tables": tables,
         "comments": words,
         "comments_cut_at": _MOST_COMMENTS if words and len(words.rows) == _MOST_COMMENTS else None,
@@ -72,17 +74,14 @@ def _shown(request: HttpRequest, form: LeavingForm) -> dict[str, Any]:
 
 
 def _numbers(told: Statistics) -> list[Number]:
-    left, people = sum(cell.count for cell in told.left), told.person_count
+    left = sum(cell.count for cell in told.left)
     by: dict[Outcome | Instead, int] = dict.fromkeys([*Outcome, *Instead], 0)
     for cell in told.left:
         by[cell.outcome] += cell.count
     for kept in told.kept:
         by[kept.choice] += kept.count
-    many = "person" if people == 1 else "people"
     return [
-        Number(
-            "Left", left, f"One topic, or everything at once, by {people:,} {many}; more than one time counts again."
-        ),
+        Number("Left", left, "One topic, or everything at once. Who leaves more than one time counts again."),
         Number("Stayed away", by[Outcome.AWAY], "Of these: nothing has come of it up to today."),
         Number("Saved", sum(by[key] for key in _SAVING), "Took fewer mails or a pause, after leaving or instead."),
         Number("Back again", by[Outcome.UNDONE] + by[Outcome.BACK], "Undid it with one press, or came back later."),

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 
 from engagement.admin.chart import Column, across, draw_columns
 from engagement.admin.tables import Row, Table, capital, share
-from engagement.figures.leaving import Away, Instead, Left, Outcome, Returned, Span, Statistics
+from engagement.figures.leaving import Away, Instead, Left, LeftAt, Outcome, Returned, Span, Statistics
 from engagement.figures.leaving_answers import Given
 from preferences.leaving import BUILT_IN_REASONS
 from preferences.models import LeavingReason, Source, Topic
@@ -46,7 +46,7 @@ _AWAY = {
 _LEGEND = tuple(KINDS.items())
 
 
-def kinds_of(cells: Iterable[Left]) -> Counter[str]:
+def kinds_of(cells: Iterable[Left | LeftAt]) -> Counter[str]:
     found: Counter[str] = Counter()
     for cell in cells:
         found[_KIND_OF[cell.outcome]] += cell.count
@@ -70,7 +70,7 @@ def outcomes(told: Statistics) -> Table:
         tuple(Row(name, (n, share(n, total)), across([(kind, n)], most), n) for name, n, kind in rows),
         Row("All", (total, share(total, total))),
         "Who left is told by the first thing that came of it, up to today. Who chose fewer mails or a pause on the "
-        "preference page had not left; they count once for each topic, unless they undid it.",
+        "preference page had not left; they count once for each topic and day, unless they undid it.",
         legend=_LEGEND,
     )
 
@@ -136,8 +136,8 @@ def _split_row(label: str, kinds: Counter[str], most: int, url: str) -> Row:
 
 
 def over_time(told: Statistics, span: Span) -> Table:
-    left: dict[datetime, list[Left]] = {}
-    for cell in told.left:
+    left: dict[datetime, list[LeftAt]] = {}
+    for cell in told.left_at:
         left.setdefault(cell.start, []).append(cell)
     kept, back = _sums(told.kept), _sums(told.returned)
     starts = sorted({*span.pieces, *left, *kept, *back})

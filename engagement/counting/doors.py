@@ -10,6 +10,8 @@ By undo and reinstatement the same is counted of what they put back. A door of t
 the visit, where `unsure` is also what nobody judged. An opt-out that another door settles, or that an undo leaves in
 place, is none.
 
+Who left, stayed and came back is counted along with it (engagement/counting/leavings.py).
+
 Whether a row is the first of its hour or of its page view is said by the ledger's earlier rows of the recipient alone.
 Nobody writes between those, so a row counts today as it does in any recount.
 """
@@ -22,6 +24,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from engagement.counting.changes import STORED, Tables, look_up_by_index
+from engagement.counting.leavings import count_leavings, count_stored_leavings
 from engagement.counting.position import Place, ledger_place, move_ledger, try_lock
 from engagement.counting.tallies import merge
 
@@ -69,9 +72,13 @@ _NEW = _FINE.format(
     which="(change.xid, change.id) > (%(after_xid)s, %(after_id)s) AND (change.xid, change.id) <= (%(xid)s, %(id)s)"
 )
 _STORED = _FINE.format(which="change.changed_at >= %(since)s AND (change.xid, change.id) <= (%(xid)s, %(id)s)")
-# A place that no row reaches any more is of another cluster, or of before `changes --after-restore`.
-_LAST = "SELECT max(xid) < %s FROM preferences_preferencechange"
-_START_OVER = "DELETE FROM engagement_tally WHERE dimension IN ('door', 'maildoor')"
+# A place that no row reaches any more, or whose row has another transaction now, is of another cluster, or of before
+# `changes --after-restore`.
+_IS_OTHERS = """
+SELECT max(xid) < %(xid)s OR EXISTS (SELECT FROM preferences_preferencechange WHERE id = %(id)s AND xid <> %(xid)s)
+FROM preferences_preferencechange
+"""
+_START_OVER = "DELETE FROM engagement_tally WHERE dimension IN ('door', 'maildoor', 'left', 'returned', 'kept')"
 _END = """
 SELECT xid, id FROM (
     SELECT xid, id FROM preferences_preferencechange
@@ -97,13 +104,14 @@ def count_changes(size: int) -> bool | None:
         to = Place(*row)
         look_up_by_index()
         merge(_NEW, STORED, **values, xid=to.xid, id=to.id)
+        count_leavings(after, to)
         move_ledger(to)
         return True
 
 
 def _place(cursor: Any) -> Place:
     after = ledger_place()
-    cursor.execute(_LAST, [after.xid])
+    cursor.execute(_IS_OTHERS, {"xid": after.xid, "id": after.id})
     return Place() if cursor.fetchone()[0] else after
 
 
@@ -111,3 +119,4 @@ def count_stored(since: datetime, tables: Tables) -> None:
     """Count the changes from `since` on that are counted already, into other tables."""
     to = ledger_place()
     merge(_STORED, tables, since=since, xid=to.xid, id=to.id)
+    count_stored_leavings(since, to, tables)

@@ -12,6 +12,7 @@ from engagement.models import Position
 
 NAME = "counting"
 LEDGER = "counting:ledger"
+LEAVINGS = "counting:leavings"  # stands where the ledger does, unless a version that knows none has counted since
 COUNTED_AFTER = timedelta(minutes=2)  # so that the second look knows what came around an event
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = 0x0FA2E_0005
@@ -57,11 +58,19 @@ def counted_until() -> datetime | None:
 
 
 def ledger_place() -> Place:
-    """Return how far the ledger has been counted."""
-    row = Position.objects.filter(name=LEDGER).values_list("xid", "id_read").first()
-    return Place(*row) if row else Place()
+    """Return how far the ledger has been counted, by door and by leaving; the beginning where only one of them was."""
+    rows = Position.objects.filter(name__in=[LEDGER, LEAVINGS]).values_list("xid", "id_read")
+    places = [Place(*row) for row in rows]
+    return places[0] if len(places) == 2 and places[0] == places[1] else Place()
 
 
 def move_ledger(to: Place) -> None:
-    values = {"xid": to.xid, "id_read": to.id, "moved_at": timezone.now()}
-    Position.objects.update_or_create(name=LEDGER, defaults=values)
+    for name in (LEDGER, LEAVINGS):
+        values = {"xid": to.xid, "id_read": to.id, "moved_at": timezone.now()}
+        Position.objects.update_or_create(name=name, defaults=values)
+
+
+def forget_ledger() -> None:
+    """Let the ledger be counted anew from its beginning, in the transaction that changes rows of it. Call it under the
+    lock."""
+    Position.objects.filter(name__in=[LEDGER, LEAVINGS]).delete()

@@ -1,26 +1,24 @@
-"""Who left, and who stayed: the figures of a period, from the ledger alone.
+"""Who left, and who stayed: the figures of a period, as the counter has them (engagement/counting/leavings.py).
 
 A *leaving* is one recipient who ends one topic, or everything, once. Whoever leaves everything ends its topics in the
-same transaction; that is one leaving, of everything. What was put back by evidence (a robot ended it) is no leaving,
-nor is what only takes a return back. So the leavings by topic, by door, by outcome and over time add up to one number.
-
-Each statement (leaving_statements.py) reads the ledger's rows of the period, and for each leaving or return among them
-the recipient's own rows by their index; nothing reads the ledger from the beginning.
+same deed; that is one leaving, of everything. What was put back by evidence (a robot ended it) is no leaving, nor is
+what only takes a return back. So the leavings by topic, by door, by outcome and over time add up to one number.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import Any
 
-from django.db import connection, transaction
-from django.utils import timezone
-
-from engagement.figures.leaving_statements import KEPT, LEFT, RETURNED
-from preferences.models import Frequency, Source
+from engagement.counting.periods import zone
+from engagement.figures.counted import Counted, TallyRow, tallies
+from engagement.models import Dimension, Level
+from preferences.models import Source
 
 DAILY_UP_TO = timedelta(days=35, hours=1)  # a day more or less where a clock is changed
 WEEKLY_UP_TO = timedelta(days=183, hours=1)
@@ -45,7 +43,7 @@ class Instead(Enum):
 
 
 class Away(Enum):
-    """How long someone was away who came back."""
+    """How long someone was away who came back, in the order of the tallies' classes of `age`."""
 
     HOUR = "hour"
     DAY = "day"
@@ -74,41 +72,42 @@ class Span:
 
     @property
     def pieces(self) -> tuple[datetime, ...]:
-        """The starts of all days, weeks or months of the period, in the current time zone."""
-        return tuple(_pieces(timezone.localtime(self.start), self.end, self.unit))
+        """The starts of all days, weeks or months of the period, in the time zone that is counted in."""
+        return tuple(_pieces(self.start.astimezone(zone()), self.end, self.unit))
 
     @property
-    def values(self) -> dict[str, Any]:
-        """What the statements call it."""
-        return {
-            "start": self.start,
-            "end": self.end,
-            "brands": None if self.brand_ids is None else sorted(self.brand_ids),
-            "topic": self.topic_id,
-            "everything": self.is_everything,
-            "channel": self.channel,
-        }
+    def counted(self) -> Counted:
+        """The same of what is counted."""
+        topics = frozenset({""}) if self.is_everything else frozenset({str(self.topic_id)}) if self.topic_id else None
+        return Counted(self.start, self.end, self.brand_ids, self.channel, values=topics)
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """How often a topic (None: everything) was left by one door, in one piece of the period, with one outcome."""
+    """How often a topic (None: everything) was left by one door, with one outcome."""
 
     brand_id: int
     topic_id: int | None
     door: Source
     outcome: Outcome
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAt:
+    """How often anything was left in one piece of the period, with one outcome."""
+
     start: datetime
+    outcome: Outcome
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many chose a pause or fewer mails of a topic (None: everything) on the preference page."""
+    """How many chose a pause or fewer mails on the preference page, once for each topic and day."""
 
-    topic_id: int | None
-    choice: Instead
     start: datetime
+    choice: Instead
     count: int
 
 
@@ -116,21 +115,20 @@ class Kept:
 class Returned:
     """How often someone who was out came back in one way, after how long."""
 
-    topic_id: int | None
+    start: datetime
     way: Source
     away: Away
-    start: datetime
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """`left` are leavings, by `person_count` recipients; `put_back_count` more were a robot's and not among them."""
+    """`left` and `left_at` are the same leavings; `put_back_count` more were a robot's and not among them."""
 
     left: tuple[Left, ...]
+    left_at: tuple[LeftAt, ...]
     kept: tuple[Kept, ...]
     returned: tuple[Returned, ...]
-    person_count: int
     put_back_count: int
 
     @property
@@ -139,45 +137,51 @@ class Statistics:
 
 
 def statistics(span: Span) -> Statistics:
-    """Return the figures of `span`."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '64MB'")  # sorts of a year's leavings stay in memory
-        left, person_count, put_back_count = _left(span)
-        return Statistics(left, tuple(_kept(span)), tuple(_returned(span)), person_count, put_back_count)
+    """Return the figures of `span`, up to where the ledger is counted."""
+    rows = tallies(span.counted, Dimension.LEFT, "brand_id", "value", "record", "verdict")
+    put_back = Outcome.PUT_BACK.value
+    return Statistics(
+        left=tuple(_left(row) for row in rows if row.verdict != put_back),
+        left_at=tuple(
+            LeftAt(start, Outcome(verdict), count)
+            for (start, verdict), count in _over_time(span, Dimension.LEFT, "verdict").items()
+            if verdict != put_back
+        ),
+        kept=tuple(
+            Kept(start, Instead(choice), count)
+            for (start, choice), count in _over_time(span, Dimension.KEPT, "record").items()
+        ),
+        returned=tuple(
+            Returned(start, Source(way), list(Away)[age], count)
+            for (start, way, age), count in _over_time(span, Dimension.RETURNED, "record", "age").items()
+        ),
+        put_back_count=sum(row.events for row in rows if row.verdict == put_back),
+    )
 
 
-def _left(span: Span) -> tuple[tuple[Left, ...], int, int]:
-    """The leavings, of how many recipients they are, and how many more were put back."""
-    left, person_count, put_back_count = [], 0, 0
-    for brand_id, topic_id, door, came, start, count, persons, is_total in _rows(LEFT, span):
-        if is_total:
-            person_count = persons
-        elif (outcome := Outcome(came)) is Outcome.PUT_BACK:
-            put_back_count += count
-        else:
-            left.append(Left(brand_id, topic_id, Source(door), outcome, _piece(start, span), count))
-    return tuple(left), person_count, put_back_count
+def _left(row: TallyRow) -> Left:
+    topic_id = int(row.value) if row.value else None
+    return Left(row.brand_id, topic_id, Source(row.record), Outcome(row.verdict), row.events)
 
 
-def _kept(span: Span) -> Iterator[Kept]:
-    for topic_id, choice, start, count in _rows(KEPT, span):
-        yield Kept(topic_id, Instead(choice), _piece(start, span), count)
-
-
-def _returned(span: Span) -> Iterator[Returned]:
-    for topic_id, way, away, start, count in _rows(RETURNED, span):
-        yield Returned(topic_id, Source(way), Away(away), _piece(start, span), count)
-
-
-def _piece(start: datetime, span: Span) -> datetime:
-    """The first week or month of a period begins with the period."""
-    return timezone.localtime(max(start, span.start))
+def _over_time(span: Span, dimension: Dimension, *keys: str) -> Counter[tuple[Any, ...]]:
+    """The numbers of a dimension by the pieces of the period and by `keys`. Weeks are summed of days."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    pieces = span.pieces
+    for row in tallies(
+        span.counted, dimension, "start", *keys, unit=Level.MONTH if span.unit == "month" else Level.DAY
+    ):
+        assert row.start is not None
+        # The first week or month of a period begins with the period.
+        piece = pieces[max(0, bisect_right(pieces, row.start) - 1)]
+        found[piece, *(getattr(row, key) for key in keys)] += row.events
+    return found
 
 
 def _pieces(start: datetime, end: datetime, unit: str) -> Iterator[datetime]:
     while start < end:
         yield start
-        start = timezone.make_aware(datetime.combine(_next(start.date(), unit), time.min))
+        start = datetime.combine(_next(start.date(), unit), time.min, zone())
 
 
 def _next(day: date, unit: str) -> date:
@@ -186,19 +190,3 @@ def _next(day: date, unit: str) -> date:
     if unit == "week":
         return day + timedelta(days=7 - day.weekday())
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-
-
-# From all mails to the fewest.
-_RARER = [Frequency.EVERY, Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY]
-
-
-def _rows(statement: str, span: Span) -> list[tuple[Any, ...]]:
-    values = span.values | {
-        "unit": span.unit,
-        "zone": str(timezone.get_current_timezone()),
-        "rarer": [frequency.value for frequency in _RARER],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -11,13 +12,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from engagement.figures.leaving import Span
+from engagement.counting.counter import count_all
+from engagement.figures.leaving import Outcome, Span, Statistics, statistics
 from preferences.bulk import OptOut, Origin, opt_out_many
 from preferences.links import Channel
 from preferences.models import Brand, Cause, Person, PreferenceChange, Recipient, Source, Subscription, Topic, Wish
 from preferences.models.subscriptions import SuppressionReason, today
 from preferences.models.writing import NOT_PAUSED, Setting
-from tests.makers import make_cause, make_recipient, make_topic
+from tests.engagement.counted import LONG_AGO, commit_changes
+from tests.makers import make_brand, make_cause, make_recipient, make_topic
 from unsubscribe.refuting import claims_of
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -107,7 +110,8 @@ DEEDS: list[Callable[[Someone, Topic], object]] = [
 
 
 def history(rng: random.Random, brands: list[Brand], deeds: int = 500) -> None:
-    """Deeds of a dozen people, and their rows moved to moments about the month, in their order."""
+    """Deeds of a dozen people, committed long ago, and their rows moved to moments about the month, in their order:
+    those of one transaction milliseconds apart, those of two some seconds at least."""
     topics = {brand.id: [*make_topics(brand)] for brand in brands}
     people = [
         Someone(make_recipient(rng.choice(brands), address, channel))
@@ -120,16 +124,42 @@ def history(rng: random.Random, brands: list[Brand], deeds: int = 500) -> None:
         someone = rng.choice(people)
         rng.choice(DEEDS)(someone, rng.choice(topics[someone.recipient.brand_id]))
     at, moved = START - timedelta(days=20), []
-    for _, rows in groupby(PreferenceChange.objects.order_by("id"), key=lambda row: row.xid):
-        at += timedelta(hours=rng.choice([0, 0, 1, 1, 2, 3, 20]))
+    written = groupby(PreferenceChange.objects.order_by("id"), key=lambda row: row.xid)
+    for xid, (_, rows) in enumerate(written, LONG_AGO):
+        at += timedelta(hours=rng.choice([0, 0, 1, 1, 2, 3, 20]), seconds=3)
         for row in rows:
             at += timedelta(milliseconds=1)
-            row.changed_at = at
+            row.changed_at, row.xid = at, xid
             moved.append(row)
-    PreferenceChange.objects.bulk_update(moved, ["changed_at"])
+    PreferenceChange.objects.bulk_update(moved, ["changed_at", "xid"])
 
 
 def make_topics(brand: Brand) -> Iterator[Topic]:
     yield make_topic(brand, "news", frequencies=["every", "weekly", "monthly"])
     yield make_topic(brand, "offers", is_default_in=False)
     yield make_topic(brand, "bills", is_required=True)
+
+
+def now() -> Statistics:
+    """Of all that has been written, which carries the moment at which it was."""
+    return counted(Span(timezone.now() - timedelta(hours=12), timezone.now() + timedelta(hours=12)))
+
+
+def counted(span: Span) -> Statistics:
+    commit_changes()
+    count_all()
+    return statistics(span)
+
+
+def opt_out(brand: Brand | None = None, source: Source = Source.ONE_CLICK) -> tuple[Recipient, Topic]:
+    topic = make_topic(brand or make_brand())
+    alice = make_recipient(topic.brand)
+    alice.opt_out(topic.id, make_cause(source))
+    return alice, topic
+
+
+def outcomes(told: Statistics) -> Counter[Outcome]:
+    found: Counter[Outcome] = Counter()
+    for cell in told.left:
+        found[cell.outcome] += cell.count
+    return found

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from engagement.admin.tables import Table, harmless
+from engagement.models import Position
 from preferences.leaving import cut_answers, store_answer
 from preferences.models import Brand, LeavingReason, PreferenceChange, Recipient, Source, Topic
 from preferences.models.writing import Setting
+from tests.engagement.counted import count_everything_now
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +27,7 @@ PAGE = "/admin/engagement/interaction/leaving/"
 
 
 def shown(client: Client, **query: str | int) -> Any:
+    count_everything_now()
     response = client.get(PAGE, query)
     assert response.status_code == 200
     return response.context
@@ -35,6 +40,7 @@ def table(client: Client, slug: str, **query: str | int) -> dict[str, tuple[int 
 
 
 def saved(client: Client, slug: str, **query: str | int) -> list[list[str]]:
+    count_everything_now()
     response = client.get(PAGE, {**query, "csv": slug})
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     return list(csv.reader(response.text.splitlines()))
@@ -56,7 +62,37 @@ def test_the_start_of_the_admin_leads_there(admin_client: Client) -> None:
 
 
 def test_nothing_at_all_is_said_to_be_nothing(admin_client: Client) -> None:
+    count_everything_now()
     assert "Nobody left, and nobody came back" in admin_client.get(PAGE).text
+
+
+def test_what_has_not_been_counted_is_not_said_to_be_nothing(admin_client: Client) -> None:
+    make_leaver(make_topic())
+    text = admin_client.get(PAGE).text
+    assert "The ledger has not been counted yet." in text
+    assert "Nobody left" not in text
+
+
+def test_it_says_up_to_when_it_is_counted(admin_client: Client) -> None:
+    count_everything_now()
+    Position.objects.update(moved_at=timezone.now())
+    text = admin_client.get(PAGE).text
+    assert "Figures as of" in text
+    assert "is behind" not in text
+    Position.objects.update(moved_at=timezone.now() - timedelta(hours=1))
+    assert "The worker counts nothing, or is behind." in admin_client.get(PAGE).text
+
+
+def test_the_ledger_is_not_read(admin_client: Client) -> None:
+    make_leaver(make_topic())
+    assert table(admin_client, "topics") == {"News": (1, 1, 0, 0)}
+    with CaptureQueriesContext(connection) as queries:
+        shown = admin_client.get(PAGE)
+    assert shown.context["numbers"][0].count == 1
+    # But for those of robots among the answers, by an index that has no other rows.
+    readers = [query["sql"] for query in queries if "preferences_preferencechange" in query["sql"]]
+    assert readers
+    assert all("source = 'reinstatement'" in sql for sql in readers)
 
 
 def test_a_period_in_the_future_has_not_come(admin_client: Client) -> None:
@@ -128,11 +164,13 @@ def test_a_topic_of_another_brand_than_the_chosen_one_is_refused(admin_client: C
 
 
 def test_a_brand_without_topics_is_fine(admin_client: Client) -> None:
+    count_everything_now()
     assert "Nobody left" in admin_client.get(PAGE, {"brand": f"{make_brand().pk}", "topic": "everything"}).text
 
 
 def test_what_someone_calls_a_topic_is_no_markup(admin_client: Client) -> None:
     make_leaver(make_topic(name="<b>News</b>"))
+    count_everything_now()
     text = admin_client.get(PAGE).text
     assert "<b>News" not in text
     assert "&lt;b&gt;News&lt;/b&gt;" in text
@@ -149,6 +187,17 @@ def test_reasons_that_were_cut_from_people_still_count(admin_client: Client) -> 
     assert table(admin_client, "reasons")["Too many messages"] == (2, "66.7%")
     cut_answers(timezone.now() + timedelta(seconds=1))
     assert table(admin_client, "reasons") == {"Too many messages": (2, "66.7%"), "I moved away": (1, "33.3%")}
+
+
+def test_what_was_said_about_an_opt_out_that_evidence_took_back_is_no_answer(admin_client: Client) -> None:
+    topic = make_topic()
+    robots, alice = make_leaver(topic, "mallory"), make_leaver(topic)
+    answer(robots, "too_many", "Robotic words")
+    answer(alice, "too_many")
+    refuted = robots.changes.latest("id").id
+    robots.undo_change(refuted, topic.id, make_cause(Source.REINSTATEMENT, evidence={"refuted": [refuted]}))
+    assert table(admin_client, "reasons") == {"Too many messages": (1, "100.0%")}
+    assert "Robotic words" not in admin_client.get(PAGE).text
 
 
 def test_free_text_is_shown_to_who_may_read_it_and_names_nobody(admin_client: Client) -> None:
@@ -231,5 +280,6 @@ def test_a_member_sees_no_other_brand(client: Client) -> None:
 
 def test_a_member_of_no_brand_sees_nothing(client: Client) -> None:
     make_leaver(make_topic())
+    count_everything_now()
     client.force_login(make_member(None, "view_preferencechange"))
     assert "Nobody left" in client.get(PAGE).text

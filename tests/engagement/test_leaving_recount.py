@@ -4,31 +4,46 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
 
 import pytest
+from django.core.management import call_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from engagement.counting.counter import count_all
+from engagement.counting.doors import count_changes
+from engagement.counting.recount import compare, rebuild
 from engagement.figures.leaving import Instead, Outcome, Statistics, statistics
-from preferences.models import Topic
-from tests.engagement.leaving_walk import recount
-from tests.engagement.leavings import MONTH, START, history
-from tests.makers import make_brand
+from engagement.models import Tally
+from preferences.models import PreferenceChange, Source, Topic
+from preferences.models.standing import Wish
+from tests.engagement.counted import LATER, counted_changes
+from tests.engagement.leaving_walk import count_leavings, deeds, recount, stored_leavings
+from tests.engagement.leavings import LATER as PAUSE
+from tests.engagement.leavings import MONTH, START, WEEKLY, Someone, history, in_days
+from tests.engagement.ledger_world import PEOPLE, World, people, steps, topics, undone
+from tests.makers import make_brand, make_cause
 
-pytestmark = pytest.mark.django_db(transaction=True)  # what is written together is known by its transaction
+of_transactions = pytest.mark.django_db(transaction=True)
 
 
 def same(told: Statistics, counted: Statistics) -> None:
-    assert set(told.left) == set(counted.left)
-    assert set(told.kept) == set(counted.kept)
-    assert set(told.returned) == set(counted.returned)
-    assert (told.person_count, told.put_back_count) == (counted.person_count, counted.put_back_count)
-    assert len(told.left) == len(set(told.left))
+    for name in ("left", "left_at", "kept", "returned"):
+        cells = getattr(told, name)
+        assert set(cells) == set(getattr(counted, name))
+        assert len(cells) == len(set(cells))
+    assert told.put_back_count == counted.put_back_count
 
 
+@of_transactions
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_figure_is_what_the_ledger_says(seed: int) -> None:
     brands = [make_brand(), make_brand()]
     history(random.Random(seed), brands)
+    count_all()
     news = Topic.objects.filter(slug="news", brand=brands[0]).get()
     everything = statistics(MONTH)
     spans = [
@@ -41,6 +56,7 @@ def test_every_figure_is_what_the_ledger_says(seed: int) -> None:
         replace(MONTH, start=START - timedelta(days=60)),
         replace(MONTH, start=START - timedelta(days=3), end=START),
         replace(MONTH, start=START - timedelta(days=300)),
+        replace(MONTH, start=START - timedelta(days=317)),  # begins within a month
     ]
     for span in spans:
         same(statistics(span), recount(span))
@@ -48,3 +64,112 @@ def test_every_figure_is_what_the_ledger_says(seed: int) -> None:
     assert {cell.choice for cell in everything.kept} == set(Instead)
     assert len({cell.away for cell in everything.returned}) >= 3
     assert everything.put_back_count
+
+
+@of_transactions
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_stretches_of_any_size_add_up_to_the_same(size: int) -> None:
+    history(random.Random(size), [make_brand()], deeds=200)
+    while count_changes(size):
+        if size < 10_000 and random.Random(size).random() < 0.2:
+            assert stored_leavings() == count_leavings(counted_changes())
+    assert len(counted_changes()) == PreferenceChange.objects.count()
+    assert stored_leavings() == count_leavings(counted_changes())
+    assert compare(None).is_exact
+    rebuild(None)
+    assert stored_leavings() == count_leavings(counted_changes())
+
+
+@of_transactions
+def test_what_was_written_together_is_known_without_the_transactions() -> None:
+    """A restore from a dump forgets these; figures stay the same."""
+    history(random.Random(7), [make_brand(), make_brand()], deeds=300)
+    for _, own in groupby(PreferenceChange.objects.order_by("recipient_id", "id"), key=lambda row: row.recipient_id):
+        rows = list(own)
+        together = [list(found) for _, found in groupby(rows, key=lambda row: row.xid)]
+        assert [[row.id for row in deed] for deed in deeds(rows)] == [[row.id for row in found] for found in together]
+    count_all()
+    before = stored_leavings()
+    call_command("changes", after_restore=True)
+    count_all()
+    assert stored_leavings() == before
+    assert set(PreferenceChange.objects.values_list("xid", flat=True)) == {0}
+    assert len(counted_changes()) == PreferenceChange.objects.count()
+    assert compare(None).is_exact
+
+
+@of_transactions
+def test_a_rebuild_from_a_month_on_leaves_what_was_before_alone() -> None:
+    """A leaving before the month, and what came of it in the month, count before it."""
+    history(random.Random(4), [make_brand()], deeds=300)
+    count_all()
+    before = stored_leavings()
+    since = datetime(2026, 10, 1, tzinfo=UTC)
+    assert any(start < since for _, _, _, start, *_ in before)
+    assert compare(since).is_exact
+    Tally.objects.filter(dimension__in=["left", "returned", "kept"], start__gte=since).update(events=77)
+    rebuild(since)
+    assert stored_leavings() == before
+    Tally.objects.filter(dimension__in=["left", "returned", "kept"], start__lt=since).update(events=77)
+    rebuild(since)
+    assert {number for cell, number in stored_leavings().items() if cell[3] < since} == {77}
+
+
+class PageWorld(World):
+    """Where people also choose less, or take an offer."""
+
+    def __init__(self) -> None:
+        super().__init__(count_leavings)
+        self.someone = {name: Someone(self.recipient(name)) for name in PEOPLE}
+
+    def save(self, name: str, topic: int, wish: Wish) -> None:
+        self.someone[name].save(self.topics[topic], wish)
+
+    def undo_save(self, name: str) -> None:
+        self.someone[name].undo_save()
+
+    def return_to_all(self, name: str) -> None:
+        self.someone[name].person.come_back(self.someone[name].by_page())
+
+    def offer(self, name: str, topic: int, is_pause: bool) -> None:
+        setting = PAUSE if is_pause else WEEKLY
+        self.recipient(name).undo_opt_out(self.topics[topic].id, make_cause(Source.OFFER), setting)
+
+
+wishes = st.sampled_from(
+    [
+        Wish(is_in=True),
+        Wish(is_in=False),
+        Wish(frequency="weekly"),
+        Wish(frequency="every"),
+        Wish(paused_until=in_days(9)),
+    ]
+)
+page_steps = st.one_of(
+    steps,
+    st.tuples(st.just("save"), people, topics, wishes),
+    st.tuples(st.just("undo_save"), people),
+    st.tuples(st.just("return_to_all"), people),
+    st.tuples(st.just("offer"), people, topics, st.booleans()),
+)
+
+
+@pytest.mark.django_db
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(page_steps, min_size=4, max_size=40), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
+def test_leavings_are_what_a_recount_finds_whatever_comes_late(steps: list[tuple[Any, ...]], zone: str) -> None:
+    with undone(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.conf.settings.TIME_ZONE", zone)
+        world = PageWorld()
+        for step in steps:
+            world.take(*step)
+            assert not Tally.objects.filter(events__lte=0).exists()
+        assert stored_leavings() == count_leavings(counted_changes()) + world.kept
+        for name in PEOPLE:
+            world.commit(name)
+        count_all(LATER, size=2)
+        assert len(counted_changes()) == PreferenceChange.objects.count()
+        assert stored_leavings() == count_leavings(counted_changes()) + world.kept
+        assert not compare(None).missing_count
+        rebuild(None)
+        assert stored_leavings() == count_leavings(counted_changes())

@@ -1,0 +1,150 @@
+"""Who leaves, who stays and who comes back: the ledger's rows as cells of the tallies.
+
+A *leaving* is one recipient who ends one topic, or everything, once, and what has come of it up to where the ledger is
+counted. Its cell is that of its hour. What comes later changes the outcome, also a year later: so each stretch of the
+ledger takes the cells of its recipients out as they were before it and puts them in as they are after it. That
+telescopes: whatever the stretches are, the sum is that of the whole ledger up to there.
+
+Nothing but the recipient's own rows is asked, so that they say tomorrow what they say today. All of them are read once
+for each stretch, in the order in which they took effect, which is that of their ids.
+
+A row *moves* when it changes the state of a topic, or of everything, rather than settle it or set how often. An undo or
+a reinstatement that restores `out` takes a return back: it is nobody's wish to leave. Rows of one cause, each within
+two seconds of the one before, are one *deed*. (The transaction's number would say so too, but is lost with a dump.)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+
+from engagement.counting.changes import STORED, Tables
+from engagement.counting.position import Place
+from engagement.counting.tallies import merge
+
+_CHANGES = "preferences_preferencechange"
+# `moment` is where the rows end: with a sign, before the stretch and after it. A barrier is a suppression that is no
+# person's word, after which nothing can be left any more; it stands with the row's number in one, so that the last one
+# can be asked for by its maximum.
+_ROWS = f"""
+touched AS (SELECT DISTINCT recipient_id FROM {_CHANGES} WHERE {{which}}),
+told AS (
+    SELECT sign, id, recipient_id, brand_id, topic_id, channel, source, changed_at, state = 'out' AS is_out, moves,
+           state = 'out' AND (source = 'reinstatement'
+                              OR source = 'undo' AND (topic_id IS NULL OR replaced ? 'restored')) AS takes_back,
+           coalesce(replaced ->> 'state', '') = 'out' AS was_out,
+           paused_until IS NOT NULL AND paused_until IS DISTINCT FROM (replaced ->> 'paused_until')::date AS pauses,
+           array_position(%(rarer)s::text[], coalesce(nullif(frequency, ''), 'every')::text)
+               > array_position(%(rarer)s::text[], coalesce(nullif(replaced ->> 'frequency', ''), 'every')) AS is_rarer,
+           CASE WHEN topic_id IS NULL THEN 2 * id + (state = 'out' AND suppression <> 'everything')::int END AS barrier,
+           evidence -> 'visit' AS visit,
+           hash_record_extended(row(source, mailing, reason, actor, evidence), 0) AS cause
+    FROM touched
+    JOIN {_CHANGES} AS change USING (recipient_id)
+    CROSS JOIN LATERAL (SELECT state <> coalesce(replaced ->> 'state', 'default')) AS step(moves)
+    JOIN (VALUES {{moments}}) AS moment(sign, last_xid, last_id) ON (xid, id) <= (last_xid, last_id)
+)"""  # noqa: S608
+_DEEDS = """
+numbered AS (
+    SELECT *, count(*) FILTER (WHERE is_new) OVER own AS deed,
+           max(barrier) OVER (own ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) %% 2 = 1 AS is_barred
+    FROM (
+        SELECT *, cause IS DISTINCT FROM lag(cause) OVER own
+                  OR abs(extract(epoch FROM changed_at - lag(changed_at) OVER own)) >= 2 AS is_new
+        FROM told
+        WINDOW own AS (PARTITION BY sign, recipient_id ORDER BY id)
+    ) AS row
+    WINDOW own AS (PARTITION BY sign, recipient_id ORDER BY id)
+),
+moved AS (
+    SELECT *, is_out AND NOT takes_back AS leaves,
+           topic_id IS NOT NULL AND is_of_everything AS is_part,
+           NOT is_out AND lead(takes_back) OVER same IS NOT TRUE AS comes_back
+    FROM (
+        SELECT *, bool_or(topic_id IS NULL AND moves) OVER together AS is_of_everything,
+               bool_or(source = 'offer' AND pauses) OVER together AS is_paused
+        FROM numbered
+        WINDOW together AS (PARTITION BY sign, recipient_id, deed)
+    ) AS deeds
+    WHERE moves
+    WINDOW same AS (PARTITION BY sign, recipient_id, topic_id ORDER BY id)
+)"""
+# What came of a leaving is the first return after it that was not taken back: its row's number and its kind in one.
+_OUTCOMES = "ARRAY['put_back', 'undone', 'back', 'paused', 'fewer']"
+_LEFT = f"""
+    SELECT sign, brand_id, 'left' AS dimension, changed_at, topic_id, channel, source AS record,
+           coalesce(({_OUTCOMES})[came %% 8], 'away') AS verdict, -1 AS age
+    FROM (
+        SELECT *, min(CASE WHEN comes_back THEN 8 * id + CASE
+                               WHEN source = 'reinstatement' THEN 1 WHEN source = 'undo' THEN 2
+                               WHEN source <> 'offer' THEN 3 WHEN is_paused THEN 4 ELSE 5 END END) OVER later AS came
+        FROM moved
+        WINDOW later AS (PARTITION BY sign, recipient_id, topic_id ORDER BY id DESC
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ) AS gone
+    WHERE leaves AND NOT is_part AND is_barred IS NOT TRUE"""  # noqa: S608
+_RETURNED = """
+    SELECT sign, brand_id, 'returned', changed_at, topic_id, channel, source, '',
+           CASE WHEN away < interval '1 hour' THEN 0 WHEN away < interval '24 hours' THEN 1
+                WHEN away < interval '168 hours' THEN 2 WHEN away < interval '720 hours' THEN 3 ELSE 4 END
+    FROM (
+        SELECT *, changed_at - max(changed_at) FILTER (WHERE leaves) OVER earlier AS away
+        FROM moved
+        WINDOW earlier AS (PARTITION BY sign, recipient_id, topic_id ORDER BY id)
+    ) AS back
+    WHERE comes_back AND was_out AND source <> 'reinstatement' AND NOT is_part"""
+# A pause or fewer mails counts once for each recipient, topic and day, unless the page view that chose it was undone.
+_KEPT = """
+    SELECT * FROM (
+        SELECT DISTINCT ON (sign, recipient_id, topic_id, choice, date_trunc('day', changed_at, %(zone)s))
+               sign, brand_id, 'kept', changed_at, topic_id, channel, choice, '', -1
+        FROM (
+            SELECT *, max(CASE WHEN source = 'undo' THEN id END) OVER (
+                       PARTITION BY sign, recipient_id, topic_id, visit) AS undone_id
+            FROM told WHERE source IN ('preference_page', 'undo')
+        ) AS seen
+        CROSS JOIN LATERAL (VALUES ('paused', pauses), ('fewer', is_rarer)) AS offered(choice, is_taken)
+        WHERE source = 'preference_page' AND NOT is_out AND NOT moves AND is_taken
+          AND (visit IS NULL OR undone_id IS NULL OR undone_id < id)
+        ORDER BY sign, recipient_id, topic_id, choice, date_trunc('day', changed_at, %(zone)s), id
+    ) AS taken"""
+_FINE = f"""
+    WITH {_ROWS}, {_DEEDS}
+    SELECT brand_id, dimension, date_trunc('hour', changed_at, %(zone)s) AS start, '' AS mailing,
+           coalesce(topic_id::text, '') AS value, channel, record, verdict, age, sum(sign) AS events
+    FROM ({_LEFT} UNION ALL {_RETURNED} UNION ALL {_KEPT}) AS counted
+    WHERE {{since}}
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+    HAVING sum(sign) <> 0
+"""  # noqa: S608
+_NEW = _FINE.format(
+    which="(xid, id) > (%(after_xid)s, %(after_id)s) AND (xid, id) <= (%(xid)s, %(id)s)",
+    moments="(-1, %(after_xid)s, %(after_id)s), (1, %(xid)s, %(id)s)",
+    since="true",
+)
+_STORED = _FINE.format(
+    which="changed_at >= %(since)s AND (xid, id) <= (%(xid)s, %(id)s)",
+    moments="(1, %(xid)s, %(id)s)",
+    since="changed_at >= %(since)s",
+)
+_RARER = ["every", "daily", "weekly", "monthly"]  # from all mails to the fewest
+
+
+def count_leavings(after: Place, to: Place) -> None:
+    """Exchange what the recipients of the ledger's rows after one place up to another count: as they were for as they
+    are now. In the caller's transaction."""
+    _sort_in_memory()
+    between = {"after_xid": after.xid, "after_id": after.id, "xid": to.xid, "id": to.id}
+    merge(_NEW, STORED, rarer=_RARER, **between)
+
+
+def count_stored_leavings(since: datetime, to: Place, tables: Tables) -> None:
+    """Count what happened from `since` on, with what has come of it by the rows up to `to`, into other tables."""
+    _sort_in_memory()
+    merge(_STORED, tables, rarer=_RARER, since=since, xid=to.xid, id=to.id)
+
+
+def _sort_in_memory() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64MB'")
