@@ -42,7 +42,7 @@ class Dimension(models.TextChoices):
     PACE = "pace"  # (mailing, ""), by `age`: when after sending
     DOOR = "door"  # ("", the source), of the ledger's opt-outs; `record` is what is counted (engagement/counting/doors)
     MAIL_DOOR = "maildoor"  # (mailing, the source), the same
-    LEFT = "left"  # ("", the topic's id or "" for everything), of leavings: `record` is the source, `verdict` the outcome
+    LEFT = "left"  # ("", the topic's id, "" for everything), of leavings: `record` is the source, `verdict` the outcome
     RETURNED = "returned"  # the same of who came back, by `age`: after how long (engagement/counting/leavings)
     KEPT = "kept"  # the same of who chose less instead of leaving; `record` is what
     VIEW = "view"  # ("", ""), of page views; `record` is what came of one (engagement/counting/page_views)
