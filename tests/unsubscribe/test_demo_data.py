@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from engagement.models import Conversion, Interaction, Kind, Mailing
+from engagement.counting import position
+from engagement.models import Conversion, Interaction, Kind, Mailing, Tally
 from preferences.models import Brand, PreferenceChange, Recipient, Source
+from tests.engagement.counted import count_everything_now
+from tests.engagement.counts import beginning
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +65,35 @@ def test_ledger_and_state_agree_about_who_left() -> None:
     call_command("check_ledger")
     moments = list(PreferenceChange.objects.values_list("changed_at", flat=True))
     assert max(moments) - min(moments) > timedelta(days=30)
+
+
+def test_a_counter_that_came_between_counts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the changes were moved to their moments, it had found all of them in this hour."""
+    forget = position.forget_ledger
+
+    def count_before() -> None:
+        count_everything_now()
+        assert doors() == {beginning(timezone.now(), "hour"): PreferenceChange.objects.filter(state="out").count()}
+        forget()
+
+    monkeypatch.setattr(position, "forget_ledger", count_before)
+    year()
+    count_everything_now()
+    wanted = Counter(
+        beginning(at, "hour")
+        for at in PreferenceChange.objects.filter(state="out").values_list("changed_at", flat=True)
+    )
+    assert doors() == wanted
+    assert len(wanted) > 2
+
+
+def doors() -> Counter[datetime]:
+    """The topics left, by hour."""
+    cells = Tally.objects.filter(dimension="door", level="hour", record="topic").exclude(value="reinstatement")
+    found: Counter[datetime] = Counter()
+    for start, events in cells.values_list("start", "events"):
+        found[start] += events
+    return found
 
 
 def test_nobody_real_is_in_it() -> None:

@@ -10,8 +10,9 @@ from decimal import Decimal
 from itertools import batched
 from random import Random
 
-from django.db import connection
+from django.db import connection, transaction
 
+from engagement.counting import position
 from engagement.models import Conversion, Delivery, Kind, Mailing, TrackedLink
 from engagement.recording import partitions
 from engagement.recording.recorder import Event
@@ -165,7 +166,8 @@ def _delivered(count: int, chance: Random) -> int:
 
 
 def _write_farewells(brand: Brand, farewells: list[Farewell]) -> None:
-    """Through the verbs, so that ledger and state agree; then each change is moved to its moment."""
+    """Through the verbs, so that ledger and state agree; then each change is moved to its moment. What a counter has
+    found meanwhile it found in the wrong hour, so the ledger is counted anew."""
     moments: dict[int, datetime] = {}
     for farewell in farewells:
         reader, at = farewell.reader, datetime.fromtimestamp(farewell.at, UTC)
@@ -178,10 +180,16 @@ def _write_farewells(brand: Brand, farewells: list[Farewell]) -> None:
             cause = Cause(Source.REINSTATEMENT, farewell.mailing, reason)
             back = recipient.undo_change(outcome.change_ids[0], topic_id, cause)
             moments |= dict.fromkeys(back.change_ids, at + _PUT_BACK_AFTER)
-    for batch in batched(moments, 500):
-        rows = list(PreferenceChange.objects.filter(id__in=batch))
-        for row in rows:
-            row.changed_at = moments[row.id]
-        PreferenceChange.objects.bulk_update(rows, ["changed_at"])
-        for row in rows:
-            Subscription.objects.filter(change_id=row.id).update(changed_at=row.changed_at)
+    with transaction.atomic():
+        position.lock()
+        position.forget_ledger()
+        for batch in batched(moments, 500):
+            _move(list(PreferenceChange.objects.filter(id__in=batch)), moments)
+
+
+def _move(rows: list[PreferenceChange], moments: dict[int, datetime]) -> None:
+    for row in rows:
+        row.changed_at = moments[row.id]
+    PreferenceChange.objects.bulk_update(rows, ["changed_at"])
+    for row in rows:
+        Subscription.objects.filter(change_id=row.id).update(changed_at=row.changed_at)
