@@ -24,7 +24,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from engagement.counting.changes import STORED, Tables, look_up_by_index
-from engagement.counting.leavings import count_leavings, count_stored_leavings
+from engagement.counting.leavings import count_leavings, count_stored_leavings, sort_in_memory
 from engagement.counting.position import Place, ledger_place, move_ledger, try_lock
 from engagement.counting.tallies import merge
 
@@ -34,30 +34,41 @@ _ENDS = """CASE WHEN {row}.source IN ('undo', 'reinstatement')
 _VERDICT = """CASE WHEN {row}.source NOT IN ('arrival', 'confirm_button') THEN ''
                    WHEN {row}.evidence ->> 'verdict' IN ('human', 'machine') THEN {row}.evidence ->> 'verdict'
                    ELSE 'unsure' END"""
+# Of all that these recipients ever ended, each row is held against the one before it through the same door: that
+# decides, but where a clock was ahead and has been put right. So one pass does, however many rows somebody has.
 _FINE = f"""
+    WITH touched AS (
+        SELECT DISTINCT recipient_id FROM preferences_preferencechange AS change WHERE {{which}}
+    ), ended AS (
+        SELECT change.*, {_VERDICT.format(row="change")} AS verdict, change.evidence ->> 'visit' AS visit,
+               change.source IN ('arrival', 'confirm_button') AND change.topic_id IS NOT NULL AS is_of_page,
+               lag(change.changed_at) OVER alike AS before_at,
+               max(change.changed_at) OVER (alike ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest_at
+        FROM touched JOIN preferences_preferencechange AS change USING (recipient_id)
+        WHERE (change.xid, change.id) <= (%(xid)s, %(id)s) AND {_ENDS.format(row="change")}
+        WINDOW alike AS (PARTITION BY change.recipient_id, change.source ORDER BY change.id)
+    )
     SELECT brand_id, cell.dimension, hour AS start, cell.mailing, source AS value, channel, counted.record, verdict,
            -1 AS age, sum(counted.number) AS events
     FROM (
         SELECT change.brand_id, date_trunc('hour', change.changed_at, %(zone)s) AS hour, change.mailing, change.source,
-               change.channel, {_VERDICT.format(row="change")} AS verdict, change.topic_id,
-               NOT EXISTS (
-                   SELECT FROM preferences_preferencechange AS other
-                   WHERE other.recipient_id = change.recipient_id AND other.id < change.id
-                     AND other.source = change.source AND other.changed_at > change.changed_at - interval '1 hour'
-                     AND other.changed_at < change.changed_at + interval '1 hour'
-                     AND {_ENDS.format(row="other")}
-               ) AS is_first,
-               change.source IN ('arrival', 'confirm_button') AND change.topic_id IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM preferences_preferencechange AS other
-                   WHERE other.recipient_id = change.recipient_id AND other.id < change.id
-                     AND change.source IN ('arrival', 'confirm_button') AND change.evidence ->> 'visit' IS NOT NULL
-                     AND other.source IN ('arrival', 'confirm_button') AND other.topic_id IS NOT NULL
-                     AND other.evidence ->> 'visit' = change.evidence ->> 'visit'
-                     AND {_VERDICT.format(row="other")} = {_VERDICT.format(row="change")}
-                     AND {_ENDS.format(row="other")}
-               ) AS is_view
-        FROM preferences_preferencechange AS change
-        WHERE {{which}} AND {_ENDS.format(row="change")}
+               change.channel, verdict, change.topic_id,
+               CASE WHEN before_at > change.changed_at - interval '1 hour'
+                         AND before_at < change.changed_at + interval '1 hour' THEN false
+                    WHEN latest_at IS NULL OR latest_at <= change.changed_at - interval '1 hour' THEN true
+                    ELSE NOT EXISTS (
+                        SELECT FROM preferences_preferencechange AS other
+                        WHERE other.recipient_id = change.recipient_id AND other.id < change.id
+                          AND other.source = change.source AND other.changed_at > change.changed_at - interval '1 hour'
+                          AND other.changed_at < change.changed_at + interval '1 hour'
+                          AND {_ENDS.format(row="other")})
+               END AS is_first,
+               is_of_page AND (visit IS NULL OR nth = 1) AS is_view
+        FROM (
+            SELECT *, row_number() OVER (PARTITION BY recipient_id, is_of_page, visit, verdict ORDER BY id) AS nth
+            FROM ended
+        ) AS change
+        WHERE {{which}}
     ) AS gone
     CROSS JOIN LATERAL (VALUES
         ('opt_out', is_first::int), ('topic', (topic_id IS NOT NULL)::int), ('view', is_view::int)
@@ -103,6 +114,7 @@ def count_changes(size: int) -> bool | None:
             cursor.execute(_START_OVER)
         to = Place(*row)
         look_up_by_index()
+        sort_in_memory()
         merge(_NEW, STORED, **values, xid=to.xid, id=to.id)
         count_leavings(after, to)
         move_ledger(to)
@@ -118,5 +130,6 @@ def _place(cursor: Any) -> Place:
 def count_stored(since: datetime, tables: Tables) -> None:
     """Count the changes from `since` on that are counted already, into other tables."""
     to = ledger_place()
+    sort_in_memory()
     merge(_STORED, tables, since=since, xid=to.xid, id=to.id)
     count_stored_leavings(since, to, tables)

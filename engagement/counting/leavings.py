@@ -134,17 +134,16 @@ _RARER = ["every", "daily", "weekly", "monthly"]  # from all mails to the fewest
 def count_leavings(after: Place, to: Place) -> None:
     """Exchange what the recipients of the ledger's rows after one place up to another count: as they were for as they
     are now. In the caller's transaction."""
-    _sort_in_memory()
     between = {"after_xid": after.xid, "after_id": after.id, "xid": to.xid, "id": to.id}
     merge(_NEW, STORED, rarer=_RARER, **between)
 
 
 def count_stored_leavings(since: datetime, to: Place, tables: Tables) -> None:
     """Count what happened from `since` on, with what has come of it by the rows up to `to`, into other tables."""
-    _sort_in_memory()
     merge(_STORED, tables, rarer=_RARER, since=since, xid=to.xid, id=to.id)
 
 
-def _sort_in_memory() -> None:
+def sort_in_memory() -> None:
+    """For the rest of the transaction, as far as the rows of a stretch go."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '64MB'")
