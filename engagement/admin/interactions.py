@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from engagement.admin.erasing import erase_view
 from engagement.admin.learned import LearnedFilter
 from engagement.admin.leaving import leaving_view
+from engagement.admin.moment import at_one_moment
 from engagement.admin.prevented import prevented_view
 from engagement.admin.timeline import shown, timeline_view
 from engagement.explaining import timeline
@@ -123,10 +124,10 @@ class InteractionAdmin(LookOnlyAdmin[Interaction]):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
-            path("prevented/", wrap(self.prevented_view), name="engagement_interaction_prevented"),
+            path("prevented/", wrap(at_one_moment(self.prevented_view)), name="engagement_interaction_prevented"),
             path("timeline/", wrap(self.timeline_view), name="engagement_interaction_timeline"),
             path("erase/<uuid:recipient_id>/", wrap(self.erase_view), name="engagement_interaction_erase"),
-            path("leaving/", wrap(leaving_view), name="engagement_leaving"),
+            path("leaving/", wrap(at_one_moment(leaving_view)), name="engagement_leaving"),
             *super().get_urls(),
         ]
 
