@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Min
 
 from engagement.counting.periods import begin
-from engagement.counting.position import lock
+from engagement.counting.position import forget_ledger, lock
 from engagement.counting.recount import rebuild
 from engagement.models import Dimension, Level, Position, Reach, Tally
 
@@ -56,14 +56,18 @@ def check_zone() -> None:
 def rebuild_in_zone(since: datetime | None, progress: Callable[[int], object] = int) -> int:
     """Rebuild from the month of `since` on, the earliest that can be, or everything; return the number of rows.
 
-    From now on `TIME_ZONE` is counted in. Figures from before then keep the days of their zone.
+    From now on `TIME_ZONE` is counted in. Figures from before then keep the days of their zone, but for those of the
+    ledger, which is stored whole: what comes of an old leaving has to find it where this zone has it.
     """
     since = since and begin(since, Level.MONTH)
     with transaction.atomic():
         lock()
-        if since and is_of_another_zone():
+        is_other = is_of_another_zone()
+        if since and is_other:
             _drop_across(since)
         count = rebuild(since, progress)
+        if is_other:
+            forget_ledger()
         _keep_zone()
     return count
 

@@ -15,6 +15,7 @@ from engagement.counting.doors import count_changes
 from engagement.counting.leavings import count_leavings
 from engagement.counting.position import LEAVINGS, Place
 from engagement.counting.recount import compare, rebuild
+from engagement.counting.zones import rebuild_in_zone
 from engagement.figures.leaving import Away, Outcome, Span, statistics
 from engagement.forgetting import forget
 from engagement.models import Position, Tally
@@ -101,6 +102,17 @@ def test_a_ledger_that_was_counted_without_leavings_is_counted_anew() -> None:
     Tally.objects.filter(dimension="left").delete()
     assert now() == before
     assert sum(Tally.objects.filter(dimension="door", level="day").values_list("events", flat=True)) == 2
+
+
+def test_an_old_leaving_is_found_in_another_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, topic = opt_out()
+    PreferenceChange.objects.update(changed_at=START)
+    assert outcomes(counted(MONTH)) == {Outcome.AWAY: 1}
+    monkeypatch.setattr("django.conf.settings.TIME_ZONE", "Asia/Tokyo")
+    rebuild_in_zone(timezone.now())
+    alice.opt_in(topic.id, make_cause(Source.API))
+    assert outcomes(counted(MONTH)) == {Outcome.BACK: 1}
+    assert leaving_walk.stored_leavings() == leaving_walk.count_leavings(PreferenceChange.objects.all())
 
 
 def test_rows_that_went_to_the_beginning_uncounted_are_counted() -> None:
