@@ -1,4 +1,5 @@
-"""Counting interactions: how fast new ones, a recount and revisions go, and what figures take to read as they grow."""
+"""Counting interactions and the ledger: how fast new rows, a recount and revisions go, and what figures take to read as
+they grow."""
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ def measure(stage: Stage) -> list[Line]:
     for size in sizes:
         with clock() as spent:
             count = year.fill(stage, size, is_counted=True)
-        year.finish(stage)
+        ledger = _ledger(year.finish(stage))
         say(f"counting: {count:,} interactions made and counted in {spent.wall:,.0f} s")
         reads.append(pages.readings(stage))
-    return [*lines, *pages.growth(stage, sizes, reads)]
+    return [*lines, ledger, *pages.growth(stage, sizes, reads)]
 
 
 def _steps(stage: Stage, some: int) -> list[Line]:
@@ -58,6 +59,16 @@ def _line(name: str, spent: Spent, count: int, note: str = "", aim: float | None
     words = "; ".join(part for part in (spent.words(count), note) if part)
     more = {"python_seconds": spent.python, "database_seconds": spent.database, "rows": float(count)}
     return Line("counting", name, spent.rate(count), "rows/s", aim=aim, note=words, more=more)
+
+
+def _ledger(count: int) -> Line:
+    """Doors and leavings. Everybody leaves once or a few times, and each one's rows are read by their index."""
+    from engagement.counting.counter import count_all
+
+    say(f"counting: {count:,} rows of the ledger")
+    with clock() as spent:
+        count_all()
+    return _line("Rows of the ledger counted, by door and by leaving", spent, count)
 
 
 def _second_looks(count: int) -> tuple[Spent, float]:
