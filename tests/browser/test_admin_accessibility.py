@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.admin_pages import PAGES, PASSWORD, path_of, seed
+from tests.browser.axe import admin_faults
 from tests.browser.serving import Farewell
-
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-# What Django's own markup gets wrong, by rule: the selectors.
-EXCUSED = {
-    # The question marks that its script puts beside the boxes of a choice of many have a label but no role.
-    "aria-prohibited-attr": [".selector .help-tooltip"],
-}
-IN_FULL = {
-    "runOnly": WCAG,
-    "rules": {"target-size": {"enabled": True}},  # of WCAG 2.2, which axe-core leaves off by itself
-    "resultTypes": ["violations"],
-}
-COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
-# Contrast takes most of the time, and has nothing to do with the width.
-BUT_COLOURS = IN_FULL | {"rules": {"target-size": {"enabled": True}, "color-contrast": {"enabled": False}}}
-# Links fade from one scheme's colour to the other's.
-SETTLED = "() => Promise.all(document.getAnimations().map(animation => animation.finished)).then(() => true)"
 
 
 @pytest.fixture(scope="module")
@@ -58,42 +41,25 @@ def admin_page(server: Farewell, ids: dict[str, str], robots_chromium: Browser) 
         yield page
 
 
-@pytest.fixture(params=PAGES)
-def opened(request: pytest.FixtureRequest, admin_page: Page, server: Farewell, ids: dict[str, str]) -> Page:
-    admin_page.set_viewport_size({"width": 1280, "height": 900})
-    admin_page.emulate_media(color_scheme="light")
+@pytest.fixture(scope="module", params=PAGES)
+def loaded(request: pytest.FixtureRequest, admin_page: Page, server: Farewell, ids: dict[str, str]) -> Page:
+    """Each page once, for all who look at it."""
     answer = admin_page.goto(server.url + path_of(request.param, ids))
     assert answer
     assert answer.status == 200
     return admin_page
 
 
-def problems(page: Page, options: Mapping[str, object]) -> list[str]:
-    """What axe-core finds, but what is excused."""
-    violations = Axe().run(page, options=dict(options)).response["violations"]
-    return [
-        f"{violation['id']}: {node['html'][:300]}\n{node['failureSummary']}"
-        for violation in violations
-        for node in violation["nodes"]
-        if not is_excused(page, violation["id"], node["target"])
-    ]
-
-
-def is_excused(page: Page, rule: str, target: list[str]) -> bool:
-    matches = "(element, selectors) => selectors.some(selector => element.matches(selector))"
-    return rule in EXCUSED and bool(page.locator(target[-1]).first.evaluate(matches, EXCUSED[rule]))
+@pytest.fixture
+def opened(loaded: Page) -> Page:
+    loaded.set_viewport_size({"width": 1280, "height": 900})
+    loaded.emulate_media(color_scheme="light")
+    return loaded
 
 
 def test_every_page_is_accessible_in_both_schemes_and_on_a_small_screen(opened: Page) -> None:
-    found = {"light": problems(opened, IN_FULL)}
-    opened.emulate_media(color_scheme="dark")
-    opened.evaluate(SETTLED)
-    found["dark"] = problems(opened, COLOURS)
-    opened.emulate_media(color_scheme="light")
-    opened.set_viewport_size({"width": 320, "height": 900})
-    opened.evaluate(SETTLED)
-    found["320 px"] = problems(opened, BUT_COLOURS)
-    assert not any(found.values()), "\n".join([*found["light"], "dark", *found["dark"], "320 px", *found["320 px"]])
+    found = admin_faults(opened)
+    assert not found, "\n".join(found)
     assert opened.evaluate("document.documentElement.scrollWidth") <= 320
     assert opened.title()
 

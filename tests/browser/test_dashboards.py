@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.admin_pages import PASSWORD
+from tests.browser.axe import admin_faults
 from tests.browser.serving import Farewell
-from tests.browser.test_admin_accessibility import BUT_COLOURS, COLOURS, IN_FULL, SETTLED, problems
 
 ROOT = "/admin/engagement/mailing/"
 _SEED = f"""
@@ -72,35 +72,30 @@ def log_in(page: Page, server: Farewell) -> None:
 
 
 @pytest.fixture(
+    scope="module",
     params=[
         *("overview/?period=90", "overview/?period=365&sort=open_rate", "comparison/?period=365", "mailing", ""),
         *("automations/?period=365", "automations/?period=90&automation=welcome", "segments/?period=365"),
         *("segments/?period=90&segment=loyal", "scanners/?period=365", "behind-scanner/?period=365", "prevented/"),
-    ]
+    ],
 )
-def path(request: pytest.FixtureRequest, mailing: str) -> str:
-    return mailing if request.param == "mailing" else str(request.param)
+def full_page(request: pytest.FixtureRequest, scripted: Page, server: Farewell, mailing: str) -> Page:
+    """Each page once, for all who look at it."""
+    scripted.goto(server.url + ROOT + (mailing if request.param == "mailing" else request.param))
+    return scripted
 
 
-def test_a_full_page_is_accessible(scripted: Page, server: Farewell, path: str) -> None:
-    scripted.set_viewport_size({"width": 1280, "height": 900})
-    scripted.emulate_media(color_scheme="light")
-    scripted.goto(server.url + ROOT + path)
-    found = problems(scripted, IN_FULL)
-    scripted.emulate_media(color_scheme="dark")
-    scripted.evaluate(SETTLED)
-    found += problems(scripted, COLOURS)
-    scripted.set_viewport_size({"width": 320, "height": 900})
-    scripted.evaluate(SETTLED)
-    found += problems(scripted, BUT_COLOURS)
+def test_a_full_page_is_accessible(full_page: Page) -> None:
+    full_page.set_viewport_size({"width": 1280, "height": 900})
+    full_page.emulate_media(color_scheme="light")
+    found = admin_faults(full_page)
     assert not found, "\n".join(found)
 
 
-def test_a_full_page_never_scrolls_sideways(scripted: Page, server: Farewell, path: str) -> None:
-    scripted.goto(server.url + ROOT + path)
+def test_a_full_page_never_scrolls_sideways(full_page: Page) -> None:
     for width in (320, 768, 1280):
-        scripted.set_viewport_size({"width": width, "height": 900})
-        assert scripted.evaluate("document.documentElement.scrollWidth") <= width
+        full_page.set_viewport_size({"width": width, "height": 900})
+        assert full_page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_nothing_that_is_drawn_is_cut(scripted: Page, server: Farewell, mailing: str) -> None:

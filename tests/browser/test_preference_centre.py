@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from preferences.links import Channel, Claims, LinkKey, Purpose, seal
+from tests.browser.axe import violations
 from tests.browser.conftest import Explain, Watched
 from tests.browser.hands import strike
 from tests.browser.programs import request
@@ -310,8 +310,7 @@ def test_the_long_page_is_accessible_and_fits_small_screens(
         page.get_by_role("checkbox").first.uncheck()
         page.get_by_role("combobox", name="Pause").first.select_option("day")
         for state in ("shown", "wrong", "saved"):
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{state}\n{found.generate_report()}"
+            assert violations(page, state, {}) == []
             page.set_viewport_size({"width": 320, "height": 568})
             wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") <= 320, f"{state}: it fits")
             page.set_viewport_size({"width": 640, "height": 480})
