@@ -112,6 +112,16 @@ def test_turned_on_robots_are_left_out_of_the_last_days_and_of_what_comes(brand:
     assert switch.since == timezone.make_aware(datetime.combine(day, time()))
 
 
+def test_how_many_days_are_counted_otherwise_can_be_set(brand: Brand, settings: Any) -> None:
+    settings.FAREWELL_RECOUNT_DAYS = 7
+    for days in (9, 5):
+        make_click(brand, "machine", days=days)
+    count_all()
+    switch = turned(brand)
+    assert switch.since == timezone.make_aware(datetime.combine(timezone.localdate() - timedelta(days=7), time()))
+    assert clicks(brand) == 1
+
+
 def test_turned_off_they_are_counted_again(brand: Brand) -> None:
     make_clicks(brand, "unsure", "machine")
     count_all()
@@ -278,6 +288,15 @@ def test_the_admin_turns_it_and_the_worker_is_given_the_run(
     tasks.recount.call(run_of(switch).pk)
     assert "In force" in admin_client.get(answer["Location"]).text
     assert "in force" in admin_client.get(LIST).text
+
+
+def test_how_far_it_is_is_shown(admin_client: Client, brand: Brand) -> None:
+    switch = turn(brand, "email", None, leaves_out=True)
+    Rejudgement.objects.update(state="applying", seen_count=3_000, total_count=12_000)
+    assert "judging again 25 %" in admin_client.get(LIST).text
+    text = admin_client.get(f"{LIST}{switch.pk}/change/").text
+    assert 'max="12000" value="3000"' in text
+    assert "3,000 of 12,000 interactions" in text
 
 
 def test_a_second_turn_is_refused_in_words(admin_client: Client, brand: Brand) -> None:
