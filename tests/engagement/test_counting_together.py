@@ -14,6 +14,7 @@ from engagement.counting.counter import count_all, count_next
 from engagement.figures.counted import Counted, tallies
 from engagement.models import Dimension, Interaction
 from preferences.models import Brand
+from tests.commands import run
 from tests.engagement.counts import recounted, stored_counts
 from tests.engagement.makers import NOON, make_interaction
 from tests.makers import make_brand
@@ -85,6 +86,19 @@ def test_a_second_counter_leaves(brand: Brand) -> None:
     assert events() == 0
     first.commit()
     count_until(1)
+
+
+def test_the_command_waits_for_its_turn(brand: Brand) -> None:
+    first = Beside(position.lock)
+
+    def commit_once_refused(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        found = execute(sql, *arguments)
+        if "pg_try_advisory_xact_lock" in sql:
+            first.commit()
+        return found
+
+    with connection.execute_wrapper(commit_once_refused):
+        assert run("count_interactions").status == 0
 
 
 def test_many_counters_and_writers_count_everything_once(brand: Brand) -> None:

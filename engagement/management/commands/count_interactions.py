@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -16,12 +17,13 @@ from preferences.admin.filters import day_start
 from preferences.management.example import ExampleCommand
 from preferences.streams import progress
 
+_SECONDS_BETWEEN_TRIES = 0.5
 _EXAMPLE = """\
 manage.py count_interactions --check
 
-Counts the interactions that are not counted yet, which the worker does every minute. With --check the stored
-interactions are counted again and compared with the figures; nothing is changed. With --rebuild the figures are made
-anew from what is stored: whoever was erased goes from them."""
+Counts the interactions that are not counted yet, which the worker does every minute; while that is at it this
+waits for its turn. With --check the stored interactions are counted again and compared with the figures; nothing is
+changed. With --rebuild the figures are made anew from what is stored: whoever was erased goes from them."""
 
 
 class Command(ExampleCommand):
@@ -56,14 +58,19 @@ class Command(ExampleCommand):
             raise CommandError("Interrupted. Run it again.", returncode=130) from None
 
     def _count(self) -> None:
+        counts: list[int] = []
         try:
             with progress("rows") as bar:
-                count = count_all(progress=bar.update)
+
+                def tell(count: int) -> None:
+                    counts.append(count)
+                    bar.update(count)
+
+                while count_all(progress=tell) is None:
+                    time.sleep(_SECONDS_BETWEEN_TRIES)  # somebody else is counting, such as the worker
         except CountingError as error:
             raise CommandError(str(error)) from None
-        if count is None:
-            raise CommandError("Somebody else is counting now, such as the worker.")
-        self.stdout.write(f"{_interactions(count)} counted.")
+        self.stdout.write(f"{_interactions(sum(counts))} counted.")
 
     def _rebuild(self, since: datetime | None, *, is_narrowed: bool) -> None:
         is_moved = is_of_another_zone()
