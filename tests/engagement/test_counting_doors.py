@@ -92,6 +92,16 @@ def test_who_leaves_again_an_hour_later_left_twice(minutes: int, count: int) -> 
     assert count_ledger() == {"confirm_button": count, "undo": 1}
 
 
+def test_a_clock_that_was_ahead_for_a_while_makes_nobody_leave_twice() -> None:
+    topics = [make_topic(slug="news")]
+    topics += [make_topic(topics[0].brand, slug) for slug in ("offers", "events")]
+    start = timezone.now()
+    for topic, minutes in zip(topics, (0, 300, 30), strict=True):
+        leave("alice", topic)
+        PreferenceChange.objects.filter(topic=topic).update(changed_at=start + timedelta(minutes=minutes))
+    assert count_ledger() == {"confirm_button": 2}
+
+
 def test_who_leaves_everything_left_once_and_many_topics() -> None:
     brand = make_brand()
     for slug in ("news", "offers", "events"):

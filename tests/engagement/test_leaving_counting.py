@@ -116,13 +116,16 @@ def test_an_old_leaving_is_found_in_another_time_zone(monkeypatch: pytest.Monkey
 
 
 def test_rows_that_went_to_the_beginning_uncounted_are_counted() -> None:
-    """`changes --after-restore` where the ledger was not counted to its end."""
+    """`changes --after-restore` where the ledger was not counted to its end, and goes on."""
     opt_out()
     assert len(now().left) == 1
     opt_out(source=Source.API)
     forget_transactions()
+    opt_out(source=Source.MAILTO)
+    PreferenceChange.objects.filter(source=Source.MAILTO).update(xid=LONG_AGO + 1)
     count_all()
-    assert {row.value for row in Tally.objects.filter(dimension="door")} == {Source.API, Source.ONE_CLICK}
+    doors = {row.value for row in Tally.objects.filter(dimension="door")}
+    assert doors == {Source.API, Source.ONE_CLICK, Source.MAILTO}
 
 
 @pytest.mark.parametrize("stretch", [1, 50])
