@@ -97,7 +97,9 @@ WATCH = """() => {
 }"""
 LEFT_OUT = "() => [...window.walk.values()].filter(stop => !stop.reached).map(stop => stop.words)"
 UNSEEN = "() => [...window.walk.values()].filter(stop => stop.reached && !stop.shown).map(stop => stop.words)"
-IS_OVER = "() => window.rounds > 0 || !document.activeElement || document.activeElement === document.body"
+# Once all are reached, what is left of the round, through the menu of the whole site, shows no more of this page.
+IS_OVER = """() => window.rounds > 0 || !document.activeElement || document.activeElement === document.body
+  || [...window.walk.values()].every(stop => stop.reached)"""
 MOST_STOPS = 900
 AT_ONCE = 10  # because asking costs more than going one round too far
 
