@@ -38,7 +38,7 @@ LONGEST = (
     "test_admin_scope.py",
     "unsubscribe/test_safe_methods.py",
     "unsubscribe/test_forged_links.py",
-    "unsubscribe/test_settling_opt_ins.py",
+    "unsubscribe/test_settling_any_order.py",
     "preferences/test_replay.py",
     "engagement/test_counting_doors.py",
     "engagement/test_counting_recount.py",

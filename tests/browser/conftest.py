@@ -196,3 +196,12 @@ def person(peoples_chromium: Browser, network: dict[str, str], watched: Watched)
         yield context
     for page in context.pages[1:]:
         page.close()
+
+
+@pytest.fixture
+def without_javascript(
+    peoples_chromium: Browser, network: dict[str, str], watched: Watched
+) -> Iterator[BrowserContext]:
+    context = peoples_chromium.new_context(java_script_enabled=False, extra_http_headers=network)
+    with context, watched(context):
+        yield context

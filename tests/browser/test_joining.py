@@ -15,12 +15,12 @@ from preferences.link_urls import url_of
 from preferences.links import Purpose
 from tests.browser import test_page_quality as quality
 from tests.browser.chromium import QUIET
+from tests.browser.clicks import JUST_SENT, click_in_webmail, press
 from tests.browser.conftest import Explain, Watched
 from tests.browser.hands import move, strike
 from tests.browser.programs import CURL, PYTHON, forms_in, request
 from tests.browser.serving import HOUR, Farewell, new_address, wait_until
 from tests.browser.story import Story
-from tests.browser.test_people import JUST_SENT, click_in_webmail, press
 from tests.browser.test_robots import AGES, speculation_rules
 from tests.browser.test_text_browsers import find, on_a_terminal
 from tests.browser.webmail import Webmail
@@ -48,15 +48,6 @@ def expect_joined(page: Page) -> None:
 def expect_asked(page: Page) -> None:
     expect(page.locator("main")).to_have_attribute("data-state", "ask")
     expect(page.get_by_role("button", name="Subscribe", exact=True)).to_be_visible()
-
-
-@pytest.fixture
-def without_javascript(
-    peoples_chromium: Browser, network: dict[str, str], watched: Watched
-) -> Iterator[BrowserContext]:
-    context = peoples_chromium.new_context(java_script_enabled=False, extra_http_headers=network)
-    with context, watched(context):
-        yield context
 
 
 # People

@@ -19,7 +19,7 @@ from tests.browser.hands import move
 from tests.browser.programs import CURL, PYTHON, WGET, forms_in, request
 from tests.browser.serving import HOUR, Farewell, new_address, template, wait_until
 from tests.browser.story import Story
-from tests.browser.test_people import DROPPED_ANSWER
+from tests.browser.test_people_failures import DROPPED_ANSWER
 from tests.browser.webmail import Webmail
 from unsubscribe.doors import PURPOSES
 from unsubscribe.urls import urlpatterns

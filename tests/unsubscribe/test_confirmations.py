@@ -23,8 +23,8 @@ from preferences.models import BrandKey, LinkRequest, PreferenceChange, Recipien
 from preferences.sealing import open_fields
 from tests.makers import make_topic
 from tests.smtp import MailServer, serving_mail, text_of
+from tests.unsubscribe.joining import ask, make_offer, press, receives
 from tests.unsubscribe.makers import PERSON, Mail
-from tests.unsubscribe.test_joining import ask, make_offer, press, receives
 from unsubscribe import confirmations
 from unsubscribe.confirmations import ask_to_confirm
 from unsubscribe.letters import DeliveryError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -17,48 +16,10 @@ from preferences.links import Channel, Claims, Purpose, seal
 from preferences.models import PreferenceChange, Recipient, Source, Suppression
 from preferences.models.subscriptions import SuppressionReason
 from tests.makers import make_cause, make_topic
-from tests.unsubscribe.makers import HOUR, PERSON, Mail, arrive, make_mail, nonce_of
-from unsubscribe.nonces import NonceKind, open_nonce
+from tests.unsubscribe.joining import STILL, ask, make_offer, press, receives, submit
+from tests.unsubscribe.makers import HOUR, PERSON, arrive, make_mail, nonce_of
 
 pytestmark = pytest.mark.django_db
-
-FORM = "application/x-www-form-urlencoded"
-STILL = {"visible": True, "focused": True, "presence": {"spots": 1}}
-FETCH = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-user": ""}
-
-
-def ask(client: Client, token: str, page: Any = PERSON, nonce: str | None = None, **headers: str) -> Any:
-    """Open the page and run its script once, which says nothing of how the page was come by; return the answer."""
-    nonce = nonce_of(client.get(f"/j/{token}", headers=headers)) if nonce is None else nonce
-    body = json.dumps({"nonce": nonce, "page": page})
-    response = client.post(f"/j/{token}/arrive", body, content_type="application/json", headers=FETCH | headers)
-    assert response.status_code == 200
-    return response.json()
-
-
-def submit(client: Client, url: str, fields: dict[str, str], **headers: str) -> bytes:
-    body = "&".join(f"{name}={value}" for name, value in fields.items())
-    response = client.post(url, body, content_type=FORM, headers=headers)
-    assert response.status_code == 200
-    return response.content
-
-
-def press(client: Client, token: str, choice: str = "join", nonce: str | None = None, **fields: str) -> bytes:
-    nonce = nonce_of(client.get(f"/j/{token}")) if nonce is None else nonce
-    return submit(client, f"/j/{token}/confirm", {"nonce": nonce, "choice": choice, **fields})
-
-
-def receives(mail: Mail) -> bool:
-    return mail.alice.receives([mail.topic])[mail.topic.id]
-
-
-def make_offer(age: int = HOUR, **brand: Any) -> Mail:
-    """A mail about a topic that nobody gets who has not asked for it."""
-    mail = make_mail(age, **brand)
-    mail.topic.is_default_in = False
-    mail.topic.save()
-    return mail
-
 
 # The page
 
@@ -260,140 +221,6 @@ def test_a_suppression_gives_way_to_a_press_alone(client: Client, reason: str) -
     press(client, mail.token("opt_in"))
     assert not Suppression.objects.exists()
     assert mail.alice.receives([mail.topic, offers]) == {mail.topic.id: True, offers.id: False}
-
-
-# The button
-
-
-def test_a_press_is_final_and_says_so(client: Client) -> None:
-    mail = make_offer()
-    page = press(client, mail.token("opt_in"))
-    assert b"You are subscribed" in page
-    row = PreferenceChange.objects.get()
-    assert (row.state, row.source, row.settles_at) == ("in", "confirm_button", None)
-    assert row.evidence["asked_at"]
-
-
-def test_a_press_with_machine_traits_is_honoured_and_provisional(client: Client) -> None:
-    mail = make_offer()
-    press(client, mail.token("opt_in"), page=json.dumps({"webdriver": True, "presence": {"presses": 1}}))
-    assert mail.state() == "in"
-    assert PreferenceChange.objects.get().settles_at is not None
-
-
-def test_a_press_settles_a_provisional_arrival(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    ask(client, token)
-    press(client, token)
-    assert mail.changes() == [("in", "arrival"), ("in", "confirm_button")]
-    assert PreferenceChange.objects.latest("id").settles_at is None
-
-
-@pytest.mark.parametrize("choice", ["", "JOIN", "leave", "yes", "later"])
-def test_a_form_sent_blindly_changes_nothing(client: Client, choice: str) -> None:
-    mail = make_offer()
-    press(client, mail.token("opt_in"), choice)
-    assert mail.changes() == []
-
-
-def test_pressing_twice_writes_one_row_and_still_offers_the_undo(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    nonce = nonce_of(client.get(f"/j/{token}"))
-    for words in (b"You are subscribed", b"You were already subscribed"):
-        page = press(client, token, nonce=nonce)
-        assert words in page
-        assert f'action="/j/{token}/undo"'.encode() in page
-    assert mail.changes() == [("in", "confirm_button")]
-
-
-def test_whoever_else_presses_gets_nothing_to_undo(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    press(client, token)
-    assert b"/undo" not in press(client, token)
-
-
-def test_a_press_without_a_nonce_is_honoured(client: Client) -> None:
-    mail = make_offer()
-    assert b"You are subscribed" in press(client, mail.token("opt_in"), nonce="")
-    assert mail.state() == "in"
-
-
-def test_not_now_takes_back_what_the_same_page_view_did_by_arriving(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    nonce = nonce_of(client.get(f"/j/{token}"))
-    assert ask(client, token, nonce=nonce)["answer"] == "done"
-    assert b"Nothing changed" in press(client, token, "later", nonce)
-    assert mail.changes() == [("in", "arrival"), ("default", "undo")]
-
-
-def test_not_now_takes_back_nothing_that_another_view_did(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    press(client, token)
-    assert b"You were already subscribed" in press(client, token, "later")
-    assert mail.state() == "in"
-
-
-def test_the_language_switch_below_an_answer_leads_to_a_page_that_subscribes_nobody(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    page = press(client, token, "later").decode()
-    assert f'href="/j/{token}/preferences?lang=' in page or "?lang=" not in page
-    assert client.get(f"/j/{token}/preferences").status_code == 200
-    assert mail.changes() == []
-
-
-# Undo
-
-
-def test_undo_puts_back_what_was(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    assert b"Undone" in submit(client, f"/j/{token}/undo", {"nonce": nonce_of(press(client, token))})
-    assert mail.changes() == [("in", "confirm_button"), ("default", "undo")]
-    assert not receives(mail)
-
-
-def test_undoing_twice_changes_nothing_more(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    nonce = nonce_of(press(client, token))
-    submit(client, f"/j/{token}/undo", {"nonce": nonce})
-    assert b"Nothing changed" in submit(client, f"/j/{token}/undo", {"nonce": nonce})
-    assert len(mail.changes()) == 2
-
-
-def test_undo_puts_a_suppression_back_that_gave_way(client: Client) -> None:
-    mail = make_offer()
-    offers = make_topic(mail.brand, "offers")
-    mail.alice.leave_everything(make_cause())
-    token = mail.token("opt_in")
-    page = press(client, token)
-    assert receives(mail)
-    submit(client, f"/j/{token}/undo", {"nonce": nonce_of(page)})
-    assert Suppression.objects.get().reason == "everything"
-    later = make_topic(mail.brand, "later")
-    assert set(mail.alice.receives([mail.topic, offers, later]).values()) == {False}
-
-
-def test_undo_without_a_pass_changes_nothing(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    press(client, token)
-    for nonce in ("", "x" * 40, nonce_of(client.get(f"/j/{token}"))):
-        assert b'value="join"' in submit(client, f"/j/{token}/undo", {"nonce": nonce})
-    assert mail.state() == "in"
-
-
-def test_the_pass_of_an_unsubscribe_link_opens_no_undo_here(client: Client) -> None:
-    mail = make_offer()
-    token = mail.token("opt_in")
-    undo = arrive(client, mail.token())["undo"]
-    assert open_nonce(NonceKind.UNDO, undo, token) is None
 
 
 # Another topic, another address

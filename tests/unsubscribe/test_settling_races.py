@@ -19,9 +19,9 @@ from preferences.addresses import network_hash
 from preferences.models import Outcome, Source
 from tests.browser.serving import wait_until
 from tests.makers import make_cause
+from tests.unsubscribe.joining import make_offer
 from tests.unsubscribe.makers import Mail, make_mail
 from tests.unsubscribe.robots import HOME, hide_and_seek, settled
-from tests.unsubscribe.test_joining import make_offer
 from unsubscribe.settling import Review
 
 LEFT, BACK = ("out", "arrival"), ("default", "reinstatement")
