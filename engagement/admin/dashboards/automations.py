@@ -163,6 +163,7 @@ def _parts(found: Mails, pieces: Pieces) -> dict[datetime, list[Sent]]:
         if row.start:
             reached.setdefault((pieces.start_of(row.start), (row.brand_id, row.mailing)), []).append(row)
     known = {(one.brand_id, one.slug) for one in found.sent if one.delivered is not None}
+    texts = {(one.brand_id, one.slug) for one in found.sent if one.is_text}
     days: dict[tuple[datetime, Key], list[DeliveryRow]] = {}
     for day in found.delivered:
         start = timezone.make_aware(datetime.combine(day.sent_on, time.min)) if day.sent_on else pieces.starts[0]
@@ -171,7 +172,7 @@ def _parts(found: Mails, pieces: Pieces) -> dict[datetime, list[Sent]]:
     parts: dict[datetime, list[Sent]] = {start: [] for start in pieces.starts}
     for start, key in sorted({*reached, *days}):
         delivery = _sum(days.get((start, key), []), is_known=key in known)
-        parts[start].append(Sent(*key, delivery, split(reached.get((start, key), []))))
+        parts[start].append(Sent(*key, delivery, split(reached.get((start, key), [])), is_text=key in texts))
     return parts
 
 

@@ -21,7 +21,9 @@ from engagement.admin.tables import NOT_KNOWN, as_file, share
 from engagement.figures.counted import Counted
 from engagement.figures.deliveries import DeliveryRow, delivered
 from engagement.models import Act, Mailing
+from preferences.links import Channel
 
+_OF_OPENS = ("Opened", "Open rate", "Click-to-open rate")  # a text message has no picture
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -63,7 +65,7 @@ def build(mailing: Mailing, scope: Counted) -> Shown:
         {
             "paces": soon,
             "facts": _facts(mailing, sent),
-            "rates": _rates(found, sent),
+            "rates": _rates(found, sent, has_opens=mailing.channel != Channel.SMS or found.raw[Act.OPEN] > 0),
             "numbers": _numbers(mailing, found, sent),
         },
         is_empty=found.is_empty,
@@ -89,9 +91,9 @@ def _known(sent: DeliveryRow) -> int | None:
     return None if sent.unknown else sent.delivered
 
 
-def _rates(found: Reached, sent: DeliveryRow) -> list[Tile]:
+def _rates(found: Reached, sent: DeliveryRow, *, has_opens: bool) -> list[Tile]:
     whole = _known(sent)
-    return [
+    tiles = [
         single(
             "Delivered",
             NOT_KNOWN if whole is None else whole,
@@ -103,6 +105,7 @@ def _rates(found: Reached, sent: DeliveryRow) -> list[Tile]:
         rates("Click-through rate", Act.CLICK, found, whole, "Messages clicked, of those delivered."),
         rates("Click-to-open rate", Act.CLICK, found, Act.OPEN, "Messages clicked, of those opened."),
     ]
+    return tiles if has_opens else [tile for tile in tiles if tile.name not in _OF_OPENS]
 
 
 def _of_sent(whole: int, sent: DeliveryRow) -> str:

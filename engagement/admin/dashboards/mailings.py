@@ -17,6 +17,7 @@ from engagement.admin.tables import NOT_KNOWN, Row, Table, share
 from engagement.figures.counted import Counted, ReachRow, Which, reaches
 from engagement.figures.deliveries import DeliveryRow, deliveries
 from engagement.models import Act, Dimension, Mailing
+from preferences.links import Channel
 
 MOST_SHOWN = 25
 SORTS = ("newest", "delivered", "opened", "open_rate", "clicked", "click_rate", "left")
@@ -37,6 +38,12 @@ class Sent:
     brand_name: str = ""
     sent_at: datetime | None = None
     is_automation: bool = False
+    is_text: bool = False
+
+    @property
+    def has_opens(self) -> bool:
+        """Whether it can be known who opened it: a text message has no picture, unless somebody gave it one."""
+        return not self.is_text or self.reached.raw[Act.OPEN] > 0
 
     @property
     def delivered(self) -> int | None:
@@ -87,13 +94,16 @@ def _by_mailing(rows: Iterable[ReachRow]) -> defaultdict[Key, list[ReachRow]]:
 def names_of(keys: set[Key]) -> dict[Key, dict[str, Any]]:
     """What else `Sent` needs to know of them."""
     stored = Mailing.objects.filter(brand_id__in={key[0] for key in keys}, slug__in={key[1] for key in keys})
-    rows = stored.values_list("brand_id", "slug", "id", "name", "brand__name", "sent_at", "created_at", "kind")
+    rows = stored.values_list(
+        "brand_id", "slug", "id", "name", "brand__name", "sent_at", "created_at", "kind", "channel"
+    )
     return {
         (brand_id, slug): {
             **{"id": id, "name": name, "brand_name": brand, "sent_at": sent_at or created_at},
             "is_automation": kind == Mailing.Kind.AUTOMATION,
+            "is_text": channel == Channel.SMS,
         }
-        for brand_id, slug, id, name, brand, sent_at, created_at, kind in rows
+        for brand_id, slug, id, name, brand, sent_at, created_at, kind, channel in rows
     }
 
 
@@ -108,6 +118,11 @@ def rated(found: Iterable[Sent]) -> Rated:
         len(known) + len(others),
         len(others),
     )
+
+
+def with_opens(found: Iterable[Sent]) -> list[Sent]:
+    """Those of which open rates are."""
+    return [one for one in found if one.has_opens]
 
 
 def _sum(parts: Iterable[Any]) -> Any:
@@ -165,9 +180,11 @@ def _cells(one: Sent) -> tuple[int | str, ...]:
     return (
         "day by day" if one.is_automation else _day(one.sent_at),
         NOT_KNOWN if one.delivered is None else one.delivered,
-        cleaned[Act.OPEN],
-        raw[Act.OPEN],
-        share(cleaned[Act.OPEN], one.delivered),
+        *(
+            (cleaned[Act.OPEN], raw[Act.OPEN], share(cleaned[Act.OPEN], one.delivered))
+            if one.has_opens
+            else (NOT_KNOWN, NOT_KNOWN, NOT_KNOWN)
+        ),
         cleaned[Act.CLICK],
         raw[Act.CLICK],
         share(cleaned[Act.CLICK], one.delivered),

@@ -48,7 +48,7 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
             _doors(doors, form),
         ),
         {
-            "rates": _rates(found, rated, totals),
+            "rates": _rates(found, sent, totals),
             "numbers": [
                 _unsubscribed(doors, rated),
                 _prevented(found, doors, form),
@@ -68,7 +68,8 @@ _HELP_OPENS = (
 _HELP_CLICKS = "“Unsure” is a click with too little to tell by; it counts with people."
 
 
-def _rates(found: Reached, rated: Rated, totals: dict[str, int]) -> list[Tile]:
+def _rates(found: Reached, sent: list[mailings.Sent], totals: dict[str, int]) -> list[Tile]:
+    rated, opened = mailings.rated(sent), mailings.rated(mailings.with_opens(sent))
     delivered = rated.delivered
     few = (
         f" Of {rated.mailing_count - rated.unknown_count} of {rated.mailing_count} mailings."
@@ -86,10 +87,16 @@ def _rates(found: Reached, rated: Rated, totals: dict[str, int]) -> list[Tile]:
             "Say how many were delivered",
         ),
         counts("Opened", Act.OPEN, found, f"Messages; {totals['open']:,} opens in all, with robots and prefetches."),
-        rates("Open rate", Act.OPEN, rated.reached, delivered, f"Messages opened, of those delivered.{few}"),
+        rates("Open rate", Act.OPEN, opened.reached, opened.delivered, f"Mails opened, of those delivered.{few}"),
         counts("Clicked", Act.CLICK, found, f"Messages; {totals['click']:,} clicks in all, with robots."),
         rates("Click-through rate", Act.CLICK, rated.reached, delivered, f"Messages clicked, of those delivered.{few}"),
-        rates("Click-to-open rate", Act.CLICK, found, Act.OPEN, "Messages clicked, of those opened."),
+        rates(
+            "Click-to-open rate",
+            Act.CLICK,
+            found.without(one.reached for one in sent if not one.has_opens),
+            Act.OPEN,
+            "Mails clicked, of those opened.",
+        ),
     ]
 
 

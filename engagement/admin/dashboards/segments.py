@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 
 from engagement.admin.chart import Piece, across
 from engagement.admin.dashboards.form import DashboardForm
-from engagement.admin.dashboards.mailings import MOST_SHOWN, Sent, names_of, rated
+from engagement.admin.dashboards.mailings import MOST_SHOWN, Sent, names_of, rated, with_opens
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import OF_CLICKS, Pieces, events_over_time, over_time
 from engagement.admin.dashboards.sums import COLUMNS, HELP, cells, messages, tiles
@@ -87,7 +87,7 @@ def _size(parts: list[Sent]) -> int:
 
 def _rates(slug: str, title: str, act: Act, found: Segments) -> Table:
     """Drawn with the highest rate as the whole width."""
-    known = {name: rated(parts) for name, parts in found.items()}
+    known = {name: rated(with_opens(parts) if act is Act.OPEN else parts) for name, parts in found.items()}
     shares = {
         name: (one.reached.cleaned[act] / one.delivered, one.reached.raw[act] / one.delivered)
         for name, one in known.items()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from engagement.admin.chart import Piece, across
 from engagement.admin.dashboards.comparison import LEGEND
-from engagement.admin.dashboards.mailings import Sent, rated
+from engagement.admin.dashboards.mailings import Sent, rated, with_opens
 from engagement.admin.dashboards.tiles import Reached, Tile, counts, rates, single
 from engagement.admin.tables import NOT_KNOWN, share
 from engagement.models import Act
@@ -27,13 +27,13 @@ def cells(found: Iterable[Sent]) -> tuple[int | str, ...]:
     """The numbers for `COLUMNS`."""
     found = list(found)
     known = rated(found)
-    clean, raw = known.reached.cleaned, known.reached.raw
 
     def both(act: Act) -> tuple[int | str, ...]:
         return messages(found, act), messages(found, act, is_raw=True)
 
     def of_delivered(act: Act) -> tuple[str, ...]:
-        return share(clean[act], known.delivered), share(raw[act], known.delivered)
+        of = rated(with_opens(found)) if act is Act.OPEN else known
+        return share(of.reached.cleaned[act], of.delivered), share(of.reached.raw[act], of.delivered)
 
     return (
         NOT_KNOWN if known.sent is None else known.sent,
@@ -78,7 +78,7 @@ def _size(found: list[Sent]) -> int:
 
 def tiles(sent: Sequence[Sent]) -> list[Tile]:
     """What matters most of them together."""
-    known = rated(sent)
+    known, opened = rated(sent), rated(with_opens(sent))
     found = total(sent)
     of = (
         f" Of {known.mailing_count - known.unknown_count} of {known.mailing_count} mails."
@@ -88,7 +88,7 @@ def tiles(sent: Sequence[Sent]) -> list[Tile]:
     return [
         single("Delivered", NOT_KNOWN if known.delivered is None else known.delivered, f"In this period.{of}"),
         counts("Opened", Act.OPEN, found, "Messages, once each however often they were opened."),
-        rates("Open rate", Act.OPEN, known.reached, known.delivered, f"Messages opened, of those delivered.{of}"),
+        rates("Open rate", Act.OPEN, opened.reached, opened.delivered, f"Messages opened, of those delivered.{of}"),
         rates(
             "Click-through rate",
             Act.CLICK,

@@ -46,6 +46,14 @@ class Reached:
     def is_empty(self) -> bool:
         return not any(self.raw.values())
 
+    def without(self, others: Iterable[Reached]) -> Reached:
+        """The rest of the messages."""
+        parts = Counter(self.raw), Counter(self.cleaned), Counter(self.chosen)
+        for one in others:
+            for part, other in zip(parts, (one.raw, one.cleaned, one.chosen), strict=True):
+                part.subtract(other)
+        return Reached(*parts)
+
     def by_robots_alone(self, act: Act) -> int:
         """Messages of which no person did it. Not below zero where robots came before the period and people in it."""
         return max(self.raw[act] - self.cleaned[act], 0)
