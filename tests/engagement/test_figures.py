@@ -155,15 +155,16 @@ def test_the_figure_is_what_the_brand_has_chosen_for_that_day_and_channel() -> N
             for day in range(-40, 40):
                 add_tally(each, JUNE + timedelta(days=day), 10, channel=channel)
                 add_tally(each, JUNE + timedelta(days=day), 3, channel=channel, verdict="machine")
+                add_tally(each, JUNE + timedelta(days=day), 2, channel=channel, verdict="prefetched")
     switch(brand, JUNE + timedelta(days=3), leaves_out=True, decided=1)
     switch(brand, JUNE + timedelta(days=33), leaves_out=False, decided=2)
     scope = Counted(JUNE - timedelta(days=40), JUNE + timedelta(days=40))
     rows = tallies(scope, Dimension.BRAND, "brand_id", "channel", which=Which.CHOSEN)
     assert {(row.brand_id, row.channel): row.events for row in rows} == {
-        (brand.id, "email"): 50 * 13 + 30 * 10,
-        (brand.id, "sms"): 80 * 13,
-        (other.id, "email"): 80 * 13,
-        (other.id, "sms"): 80 * 13,
+        (brand.id, "email"): 50 * 15 + 30 * 10,
+        (brand.id, "sms"): 80 * 15,
+        (other.id, "email"): 80 * 15,
+        (other.id, "sms"): 80 * 15,
     }
     assert sum(row.events for row in tallies(scope, Dimension.BRAND, which=Which.CLEANED)) == 4 * 80 * 10
 
