@@ -21,13 +21,6 @@ from unsubscribe.settling import restore
 
 pytestmark = pytest.mark.django_db
 
-JOINED, OFF_AGAIN = ("in", "arrival"), ("default", "reinstatement")
-
-
-@pytest.fixture(autouse=True)
-def behind_a_proxy(settings: Any) -> None:
-    settings.FAREWELL_TRUSTED_PROXY_COUNT = 1
-
 
 def arrived(story: Story, topic: Topic, visitor: str, verb: Any, unless: str) -> None:
     """As at a link that was sent a moment ago."""
