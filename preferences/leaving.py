@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import Error, connection
 from django.utils import timezone
@@ -26,6 +26,7 @@ BUILT_IN_REASONS: dict[str, Promise] = {
     "never_signed_up": gettext_lazy("I never signed up"),
     "other_address": gettext_lazy("I get it at another address, too"),
 }
+_TRANSACTION = timedelta(seconds=2)  # longer than one that leaves everything takes
 # Rather than each as it is written.
 _FEWER = [Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY]
 
@@ -117,7 +118,12 @@ def leaving_of(recipient: Recipient, topic_id: int | None) -> PreferenceChange |
     began = recipient.changes.filter(state=State.OUT).exclude(replaced__state=State.OUT).order_by("-id")
     everything = began.filter(topic=None).first()
     one = began.filter(topic_id=topic_id, channel=recipient.channel).first() if topic_id is not None else None
-    return one if one and not (everything and everything.xid == one.xid) else everything
+    return one if one and not (everything and _are_together(one, everything)) else everything
+
+
+def _are_together(one: PreferenceChange, other: PreferenceChange) -> bool:
+    """Whether one transaction wrote both. After a restore from a dump the numbers of those before it are all alike."""
+    return one.xid == other.xid and abs(one.changed_at - other.changed_at) < _TRANSACTION
 
 
 def store_answer(change: PreferenceChange, reason: str, comment: str) -> LeavingAnswer:

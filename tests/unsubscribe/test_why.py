@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from preferences import leaving, tasks
+from preferences.feed import forget_transactions
 from preferences.leaving import BUILT_IN_REASONS, cut_answers, leaving_of, store_answer
 from preferences.models import (
     LeavingAnswer,
@@ -241,6 +242,17 @@ def test_a_topic_that_ended_along_with_everything_is_answered_for_as_everything(
     everything = PreferenceChange.objects.get(topic=None)
     assert everything.id in left.change_ids
     assert leaving_of(mail.alice, mail.topic.id) == everything
+
+
+def test_after_a_restore_a_topic_is_still_told_from_everything_that_was_left_before() -> None:
+    mail = make_mail()
+    mail.alice.leave_everything(make_cause())
+    PreferenceChange.objects.update(changed_at=timezone.now() - timedelta(days=3))
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.CONFIRM_BUTTON))
+    mail.alice.opt_out(mail.topic.id, make_cause())
+    forget_transactions()
+    left = leaving_of(mail.alice, mail.topic.id)
+    assert left == PreferenceChange.objects.filter(topic=mail.topic, state="out").latest("id")
 
 
 @pytest.mark.parametrize(("reason", "comment"), [("", ""), ("too_many", "x" * 501)])
