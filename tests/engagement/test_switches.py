@@ -141,6 +141,15 @@ def test_another_channel_and_another_brand_stay_as_they_are(brand: Brand) -> Non
     assert (clicks(brand), clicks(other)) == (1, 1)
 
 
+def test_the_verdicts_of_another_channel_stay_as_they_are(brand: Brand) -> None:
+    for channel in ("email", "sms"):
+        make_click(brand, agent=HAMMER, channel=channel)
+    count_all()
+    learn(HAMMER)
+    turned(brand, is_backward=True)
+    assert dict(Interaction.objects.values_list("channel", "verdict")) == {"email": "machine", "sms": "unsure"}
+
+
 def test_until_the_run_has_ended_every_figure_is_the_old_one(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "BATCH_SIZE", 1)
     rows = [make_click(brand, agent=HAMMER) for _ in range(3)]
