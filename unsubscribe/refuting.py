@@ -70,7 +70,8 @@ def claims_of(change_id: int) -> list[Claim]:
             next_id = row.evidence.get("restores")
             continue
         claims.append(_claim(row, row.topic_id, row.settles_at))
-        next_id = row.replaced.get("change") if row.replaced.get("state") == row.state else None
+        has_added = row.replaced.get("state") == row.state and not row.has_begun_anew
+        next_id = row.replaced.get("change") if has_added else None
     return claims
 
 

@@ -130,5 +130,15 @@ class PreferenceChange(models.Model):
         """Whether it refused or allowed tracking."""
         return self.topic_id is None and self.is_untracked != bool(self.replaced.get("is_untracked"))
 
+    @property
+    def has_begun_anew(self) -> bool:
+        """Whether it is an opt-in to what was on already beneath a suppression, which gave way to it."""
+        is_on = self.state == State.IN and self.replaced.get("state") == State.IN
+        return is_on and "restored" in self.replaced and not self.has_put_back
+
+    @property
+    def has_put_back(self) -> bool:
+        return self.source in (Source.UNDO, Source.REINSTATEMENT)
+
     def is_provisional_at(self, moment: datetime) -> bool:
         return self.settles_at is not None and moment < self.settles_at

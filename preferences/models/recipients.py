@@ -90,7 +90,8 @@ class Recipient(models.Model):
             if unless_left_since is not None and self._has_left(topic_id, unless_left_since):
                 return Outcome(())
             lifted = [] if self._is_spared(topic_id) else self._give_way({topic_id}, cause)
-            return outcome_of([*lifted, writing.write(self._step(cause, topic_id, State.IN))])
+            step = self._step(cause, topic_id, State.IN)
+            return outcome_of([*lifted, writing.write(self._anew(step, topic_id) if lifted else step)])
 
     def undo_opt_out(self, topic_id: int, cause: Cause, setting: Setting = UNCHANGED) -> Outcome:
         """Put back what the present opt-out replaced, if there is one, with another `setting` if given: fewer mails, or
@@ -100,13 +101,14 @@ class Recipient(models.Model):
             return outcome_of([*self._give_way({topic_id}, cause), writing.write(step)])
 
     def undo_opt_in(self, topic_id: int, cause: Cause) -> Outcome:
-        """Put back what the present opt-in replaced, if there is one, and a suppression that gave way to it.
-        Idempotent."""
+        """Put back what the present opt-in replaced, if any, and a suppression that gave way to it. Idempotent."""
         with turn_of(self.brand_id, self.id):
             row = Subscription.objects.filter(recipient_id=self.id, topic_id=topic_id, channel=self.channel).first()
             if row is None or row.state != State.IN:
                 return Outcome(())
-            return outcome_of(self._end_opt_in(self._step(cause, topic_id, State(row.previous_state)), topic_id))
+            began = self._began_anew(row.change_id)
+            step = self._restoring(began, cause) if began else self._step(cause, topic_id, State(row.previous_state))
+            return outcome_of(self._end_opt_in(replace(step, replacing=row.change_id), topic_id))
 
     def undo_change(self, change_id: int, topic_id: int, cause: Cause) -> Outcome:
         """Put back what the opt-out `change_id` replaced, unless another change has come since. Idempotent."""
@@ -246,6 +248,20 @@ class Recipient(models.Model):
         rows = Subscription.objects.filter(recipient_id=self.id, topic_id=topic_id, channel=self.channel)
         row = rows.exclude(state=State.OUT).filter(changed_at__gte=since).first()
         return row is not None and not self.changes.filter(id=row.change_id, source=Source.REINSTATEMENT).exists()
+
+    def _anew(self, step: Step, topic_id: int) -> Step:
+        """A topic that was on beneath a suppression begins with its end, so that both are taken back as one."""
+        row = Subscription.objects.filter(recipient_id=self.id, topic_id=topic_id, channel=self.channel).first()
+        if row is None or row.state != State.IN:
+            return step
+        return replace(step, restoring=Restored(State(row.previous_state), None))
+
+    def _began_anew(self, change_id: int) -> PreferenceChange | None:
+        """The opt-in at which the present one began, if the topic had been on beneath a suppression before."""
+        row = self.changes.get(id=change_id)
+        while row.replaced.get("state") == State.IN and not (row.has_begun_anew or row.has_put_back):
+            row = self.changes.get(id=row.replaced["change"])
+        return row if row.has_begun_anew else None
 
     def _end_opt_in(self, step: Step, topic_id: int) -> list[int | None]:
         """Take an opt-in back by `step`, and with it that a suppression gave way to it."""

@@ -90,6 +90,7 @@ def test_replaying_the_ledger_gives_exactly_the_present_state(deeds: list[tuple[
 @replaying.ANY
 @given(steps(FINAL), steps(OWN))
 @example([("in", 2), ("leave all", 0)], [("pressed by a program", 2)])  # at a topic that a contract requires
+@example([("in", 0), ("suppress", 0)], [("pressed by a program", 0)])  # what is on beneath a suppression
 def test_what_robots_did_in_any_order_is_all_taken_back(
     before: list[tuple[str, int]], by_robots: list[tuple[str, int]]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from tests.unsubscribe.joining import ask, make_offer
 from tests.unsubscribe.joining import press as press_by_hand
 from tests.unsubscribe.makers import PERSON, Mail, arrive, make_mail, nonce_of
 from tests.unsubscribe.robots import FORM, HOME, OFFICE, OTHER_PROGRAM, hide_and_seek, row_of, settled, shift
-from unsubscribe.settling import Review, sweep
+from unsubscribe.refuting import claims_of
+from unsubscribe.settling import Review, restore, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -329,3 +331,24 @@ def test_a_second_look_finds_nothing_to_do(client: Client) -> None:
     hide_and_seek(client, mail)
     settled()
     assert sweep(is_late=True) == Review()
+
+
+@pytest.mark.parametrize("is_robots", [True, False])
+def test_what_was_on_beneath_a_suppression_is_so_again_when_the_press_is_taken_back(is_robots: bool) -> None:
+    """By evidence, or by the person's own undo: neither the suppression is lifted for ever, nor the topic ended."""
+    mail = make_mail()
+    mail.alice.opt_in(mail.topic.id, make_cause())
+    mail.alice.suppress(SuppressionReason.ADMIN, make_cause(Source.ADMIN))
+    held = ("state", "previous_state", "changed_at", "settles_at")
+    rows = Subscription.objects.filter(recipient_id=mail.alice.id)
+    was = list(rows.values_list(*held))
+    settles_at = timezone.now() + timedelta(hours=1) if is_robots else None
+    mail.alice.opt_in(mail.topic.id, make_cause(Source.CONFIRM_BUTTON, evidence={"visit": 7}, settles_at=settles_at))
+    assert not mail.alice.is_suppressed()
+    if is_robots:
+        change_id = rows.get().change_id
+        assert restore(change_id, claims_of(change_id), make_cause(Source.REINSTATEMENT)).has_changed
+    else:
+        assert mail.alice.undo_opt_in(mail.topic.id, make_cause(Source.UNDO)).has_changed
+    assert list(rows.values_list(*held)) == was
+    assert Suppression.objects.get(recipient_id=mail.alice.id).reason == SuppressionReason.ADMIN
