@@ -38,7 +38,7 @@ def test_more_is_sent_before_christmas() -> None:
 
 @pytest.mark.django_db
 def test_pictures_are_prefetched_and_links_opened_in_bursts() -> None:
-    call_command("demo_data", interactions=3_000)
+    call_command("demo_data", interactions=20_000)
     assert Interaction.objects.filter(record="open_prefetched").count() > 100
     clicks: defaultdict[tuple[UUID, str], dict[Any, datetime]] = defaultdict(dict)
     for row in Interaction.objects.filter(kind="click").order_by("occurred_at"):
