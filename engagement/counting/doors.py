@@ -8,7 +8,8 @@ Through each door (the change's source) are counted
 
 By undo and reinstatement the same is counted of what they put back. A door of the page is told apart by the verdict on
 the visit, where `unsure` is also what nobody judged. An opt-out that another door settles, or that an undo leaves in
-place, is none.
+place, is none; nor is a topic that stays off when someone comes back to another and a suppression gives way, which is
+written down within two seconds.
 
 Who left, stayed and came back is counted along with it (engagement/counting/leavings.py).
 
@@ -34,18 +35,31 @@ _ENDS = """CASE WHEN {row}.source IN ('undo', 'reinstatement')
 _VERDICT = """CASE WHEN {row}.source NOT IN ('arrival', 'confirm_button') THEN ''
                    WHEN {row}.evidence ->> 'verdict' IN ('human', 'machine') THEN {row}.evidence ->> 'verdict'
                    ELSE 'unsure' END"""
+_LIFTS = "{row}.topic_id IS NULL AND {row}.state <> 'out' AND {row}.replaced ->> 'state' = 'out'"
+_STAYS_OFF = f"""(other.topic_id IS NOT NULL AND other.state = 'out' AND EXISTS (
+                              SELECT FROM preferences_preferencechange AS lifting
+                              WHERE lifting.recipient_id = other.recipient_id AND lifting.source = other.source
+                                AND lifting.changed_at >= other.changed_at - interval '2 seconds'
+                                AND lifting.changed_at <= other.changed_at AND {_LIFTS.format(row="lifting")}))"""
 # Of all that these recipients ever ended, each row is held against the one before it through the same door: that
 # decides, but where a clock was ahead and has been put right. So one pass does, however many rows somebody has.
 _FINE = f"""
     WITH touched AS (
         SELECT DISTINCT recipient_id FROM preferences_preferencechange AS change WHERE {{which}}
+    ), told AS (
+        SELECT change.*, change.topic_id IS NOT NULL AND change.state = 'out'
+                         AND bool_or({_LIFTS.format(row="change")}) OVER just_before AS stays_off
+        FROM touched JOIN preferences_preferencechange AS change USING (recipient_id)
+        WHERE (change.xid, change.id) <= (%(xid)s, %(id)s)
+        WINDOW just_before AS (PARTITION BY change.recipient_id, change.source ORDER BY change.changed_at
+                               RANGE BETWEEN interval '2 seconds' PRECEDING AND CURRENT ROW)
     ), ended AS (
         SELECT change.*, {_VERDICT.format(row="change")} AS verdict, change.evidence ->> 'visit' AS visit,
                change.source IN ('arrival', 'confirm_button') AND change.topic_id IS NOT NULL AS is_of_page,
                lag(change.changed_at) OVER alike AS before_at,
                max(change.changed_at) OVER (alike ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest_at
-        FROM touched JOIN preferences_preferencechange AS change USING (recipient_id)
-        WHERE (change.xid, change.id) <= (%(xid)s, %(id)s) AND {_ENDS.format(row="change")}
+        FROM told AS change
+        WHERE NOT stays_off AND {_ENDS.format(row="change")}
         WINDOW alike AS (PARTITION BY change.recipient_id, change.source ORDER BY change.id)
     )
     SELECT brand_id, cell.dimension, hour AS start, cell.mailing, source AS value, channel, counted.record, verdict,
@@ -61,7 +75,7 @@ _FINE = f"""
                         WHERE other.recipient_id = change.recipient_id AND other.id < change.id
                           AND other.source = change.source AND other.changed_at > change.changed_at - interval '1 hour'
                           AND other.changed_at < change.changed_at + interval '1 hour'
-                          AND {_ENDS.format(row="other")})
+                          AND {_ENDS.format(row="other")} AND NOT {_STAYS_OFF})
                END AS is_first,
                is_of_page AND (visit IS NULL OR nth = 1) AS is_view
         FROM (

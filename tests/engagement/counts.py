@@ -135,7 +135,8 @@ def _results(rows: list[Interaction]) -> list[str]:
 def count_doors(changes: Iterable[PreferenceChange]) -> Counter[Any]:
     """The cells of the ledger's rows."""
     tally: Counter[Any] = Counter()
-    gone = [row for row in sorted(changes, key=lambda row: row.id) if _is_counted(row)]
+    rows = sorted(changes, key=lambda row: row.id)
+    gone = [row for row in rows if _is_counted(row) and not _stays_off(row, rows)]
     for place, row in enumerate(gone):
         earlier = [other for other in gone[:place] if other.recipient_id == row.recipient_id]
         alike = [other for other in earlier if other.source == row.source]
@@ -156,6 +157,19 @@ def _is_counted(row: PreferenceChange) -> bool:
     if row.source in ("undo", "reinstatement"):
         return row.state != "out" and was == "out"
     return row.state == "out" and was != "out"
+
+
+def _stays_off(row: PreferenceChange, rows: Iterable[PreferenceChange]) -> bool:
+    """Whether it was written down because a suppression gave way to another topic."""
+    lifts = [
+        other
+        for other in rows
+        if (other.recipient_id, other.source, other.topic_id) == (row.recipient_id, row.source, None)
+        and other.state != "out"
+        and other.replaced.get("state") == "out"
+    ]
+    seconds = [(row.changed_at - other.changed_at).total_seconds() for other in lifts]
+    return row.topic_id is not None and row.state == "out" and any(0 <= number <= 2 for number in seconds)
 
 
 def _verdict_of(row: PreferenceChange) -> str:

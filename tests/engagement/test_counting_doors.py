@@ -20,6 +20,7 @@ from engagement.forgetting import forget
 from engagement.models import Tally
 from preferences import feed
 from preferences.models import PreferenceChange, Source
+from preferences.models.subscriptions import SuppressionReason
 from tests.engagement.counted import LATER, commit_changes, counted_changes, make_row
 from tests.engagement.counts import count_doors
 from tests.engagement.ledger_world import PEOPLE, World, steps, undone
@@ -109,6 +110,21 @@ def test_who_leaves_everything_left_once_and_many_topics() -> None:
     make_recipient(brand).leave_everything(make_cause(Source.PREFERENCE_PAGE))
     assert count_ledger() == {"preference_page": 1}
     assert sums("topic") == {"preference_page": 3}
+
+
+def test_who_comes_back_to_one_topic_has_not_left_the_others() -> None:
+    brand = make_brand()
+    topics = [make_topic(brand, slug) for slug in ("news", "offers", "events")]
+    alice = make_recipient(brand)
+    alice.suppress(SuppressionReason.IMPORT, make_cause(Source.IMPORT))
+    alice.opt_in(topics[0].id, make_cause(Source.CONFIRM_BUTTON))
+    assert count_ledger() == {"import": 1}
+    assert sums("topic") == {}
+    alice.opt_out(topics[0].id, make_cause(Source.CONFIRM_BUTTON))
+    PreferenceChange.objects.filter(id=alice.changes.newest_first()[0].id).update(
+        changed_at=timezone.now() + timedelta(seconds=3)
+    )
+    assert count_ledger() == {"import": 1, "confirm_button": 1}
 
 
 def test_a_page_view_that_ends_twice_counts_once_for_its_verdict() -> None:
