@@ -49,8 +49,9 @@ def run(name: str, *arguments: object, stdin: bytes | str = b"") -> Result:
     return Result(out.getvalue(), err.getvalue(), status)
 
 
-def start(name: str, *arguments: object) -> subprocess.Popen[bytes]:
-    """Start a command as a process with pipes, on the test's database; it sees what is committed."""
+def start(name: str, *arguments: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """Start a command as a process with pipes, on the test's database; it sees what is committed. `stderr` may be a
+    terminal."""
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     return subprocess.Popen(
         [sys.executable, "manage.py", name, *map(str, arguments)],
@@ -58,5 +59,5 @@ def start(name: str, *arguments: object) -> subprocess.Popen[bytes]:
         env={**os.environ, "DATABASE_URL": url, "PGAPPNAME": STARTED_AS},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
     )
