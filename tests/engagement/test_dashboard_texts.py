@@ -66,6 +66,16 @@ def test_a_text_messages_page_has_no_rates_of_opens(admin_client: Client) -> Non
     assert set(rates["mail"]) > {"Opened", "Open rate", "Click-to-open rate"}
 
 
+def test_a_text_messages_page_has_no_stage_and_no_chart_of_opens(admin_client: Client) -> None:
+    make_mail_and_text()
+    pages = {slug: f"{Mailing.objects.get(slug=slug).pk}/figures/" for slug in ("mail", "text")}
+    found = {slug: shown(admin_client, page) for slug, page in pages.items()}
+    assert list(cells(found["mail"], "funnel"))[:3] == ["Delivered", "Opened", "Clicked"]
+    assert list(cells(found["text"], "funnel"))[:2] == ["Delivered", "Clicked"]
+    assert [table.slug for table in found["mail"]["paces"]] == ["open-pace", "click-pace", "visit-pace"]
+    assert [table.slug for table in found["text"]["paces"]] == ["click-pace", "visit-pace"]
+
+
 def test_a_segments_open_rate_is_of_its_mails(admin_client: Client) -> None:
     make_mail_and_text()
     context = shown(admin_client, "segments/")

@@ -52,10 +52,12 @@ def scope_of(mailing: Mailing) -> Counted:
 
 
 def build(mailing: Mailing, scope: Counted) -> Shown:
-    found, sent, soon = reached(scope), delivered(scope), paces(scope)
+    found, sent = reached(scope), delivered(scope)
+    has_opens = mailing.channel != Channel.SMS or found.raw[Act.OPEN] > 0
+    soon = paces(scope, has_opens=has_opens)
     tables = (
         *soon,
-        funnel(found, sent),
+        funnel(found, sent, has_opens=has_opens),
         links.table(scope),
         segments(scope),
         conversions(mailing),
@@ -65,7 +67,7 @@ def build(mailing: Mailing, scope: Counted) -> Shown:
         {
             "paces": soon,
             "facts": _facts(mailing, sent),
-            "rates": _rates(found, sent, has_opens=mailing.channel != Channel.SMS or found.raw[Act.OPEN] > 0),
+            "rates": _rates(found, sent, has_opens=has_opens),
             "numbers": _numbers(mailing, found, sent),
         },
         is_empty=found.is_empty,

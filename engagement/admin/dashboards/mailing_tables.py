@@ -23,8 +23,9 @@ _STAGES = (
 )
 
 
-def funnel(found: Reached, sent: DeliveryRow) -> Table:
+def funnel(found: Reached, sent: DeliveryRow, *, has_opens: bool = True) -> Table:
     """From delivery to leaving, all stages on the scale of the longest; the table has what is too short to be seen."""
+    stages = _STAGES if has_opens else [stage for stage in _STAGES if stage[0] != Act.OPEN]
     delivered = None if sent.unknown else sent.delivered
     count = NOT_KNOWN if delivered is None else delivered
     most = max([delivered or 1, *found.raw.values()])
@@ -34,7 +35,7 @@ def funnel(found: Reached, sent: DeliveryRow) -> Table:
         "funnel",
         "From delivery to leaving",
         ("Stage", "Messages", "People", "Robots alone", "Of delivered, people"),
-        (first, *(_stage(found, act, name, note, delivered, most) for act, name, note in _STAGES)),
+        (first, *(_stage(found, act, name, note, delivered, most) for act, name, note in stages)),
         help="Each message counts once in a stage. What only a prefetch opened is drawn with the robots’.",
         legend=LEGEND,
     )
