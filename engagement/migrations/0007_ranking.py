@@ -2,6 +2,16 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
+# What was counted before has all that a ranking is of.
+FILL = """
+INSERT INTO engagement_ranking (brand_id, dimension, level, start, channel, value, events)
+SELECT brand_id, dimension, level, start, channel, value, sum(events)
+FROM engagement_tally
+WHERE dimension IN ('domain', 'network', 'agent') AND level <> 'hour' AND verdict = 'machine'
+  AND record NOT IN ('one_click', 'conversion')
+GROUP BY 1, 2, 3, 4, 5, 6
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("engagement", "0006_time_indexes")]
@@ -36,4 +46,5 @@ class Migration(migrations.Migration):
                 ]
             },
         ),
+        migrations.RunSQL(FILL, migrations.RunSQL.noop),
     ]

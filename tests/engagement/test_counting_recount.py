@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +83,15 @@ def test_a_recount_finds_what_is_missing_and_a_rebuild_mends_it(table: str) -> N
     assert (found.missing_count, found.is_exact) == (2, False)
     assert found.examples[0].table == table
     rebuild(None)
+    same(stored_counts(), before)
+
+
+@pytest.mark.usefixtures("crowd")
+def test_the_migration_ranks_what_was_counted_before() -> None:
+    before = stored_counts()
+    assert before.ranking
+    damage("DELETE FROM engagement_ranking")
+    damage(import_module("engagement.migrations.0007_ranking").FILL)
     same(stored_counts(), before)
 
 
