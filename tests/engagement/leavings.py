@@ -141,8 +141,14 @@ def make_topics(brand: Brand) -> Iterator[Topic]:
 
 
 def now() -> Statistics:
-    """Of all that has been written, which carries the moment at which it was."""
-    return counted(Span(timezone.now() - timedelta(hours=12), timezone.now() + timedelta(hours=12)))
+    """Of all that has been written, which carries the moment at which it was: of whole days, so that the same is told
+    whenever it is asked for."""
+    return counted(days_around())
+
+
+def days_around() -> Span:
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    return Span(today - timedelta(days=1), today + timedelta(days=2))
 
 
 def counted(span: Span) -> Statistics:

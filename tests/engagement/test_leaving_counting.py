@@ -16,7 +16,7 @@ from engagement.counting.leavings import count_leavings
 from engagement.counting.position import LEAVINGS, Place
 from engagement.counting.recount import compare, rebuild
 from engagement.counting.zones import rebuild_in_zone
-from engagement.figures.leaving import Away, Outcome, Span, statistics
+from engagement.figures.leaving import Away, Outcome, statistics
 from engagement.forgetting import forget
 from engagement.models import Position, Tally
 from preferences.feed import forget_transactions
@@ -24,7 +24,7 @@ from preferences.models import PreferenceChange, Source, Topic
 from preferences.models.subscriptions import SuppressionReason
 from tests.engagement import leaving_walk
 from tests.engagement.counted import LONG_AGO, commit_changes
-from tests.engagement.leavings import MONTH, START, counted, now, opt_out, outcomes
+from tests.engagement.leavings import MONTH, START, counted, days_around, now, opt_out, outcomes
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def test_one_deed_in_two_stretches_counts_as_in_one() -> None:
     topics = [make_topic(brand, slug) for slug in ("news", "offers")]
     make_recipient(brand).leave_everything(make_cause(Source.PREFERENCE_PAGE))
     commit_changes()
-    day = Span(timezone.now() - timedelta(hours=12), timezone.now() + timedelta(hours=12))
+    day = days_around()
     assert count_changes(1)
     assert {cell.topic_id for cell in statistics(day).left} < {topic.id for topic in topics}
     count_all()
