@@ -13,9 +13,7 @@ from django.utils import timezone
 from engagement.learning import learned
 from engagement.models import Learned
 from preferences.models import Brand
-from tests.engagement.learning import (
-    GUARD,
-)
+from tests.engagement.learning import GUARD
 from tests.engagement.makers import make_interaction
 from tests.engagement.test_admin import assert_strict, page
 from tests.makers import make_brand
@@ -23,13 +21,6 @@ from tests.makers import make_brand
 pytestmark = pytest.mark.django_db
 
 LEARNED = "/admin/engagement/learned/"
-
-
-@pytest.fixture(autouse=True)
-def nothing_known() -> Any:
-    learned.forget()
-    yield
-    learned.forget()
 
 
 @pytest.fixture

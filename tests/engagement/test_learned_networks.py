@@ -16,23 +16,11 @@ from engagement.learning import LearnedRobots, learn_agents, learn_networks, lea
 from engagement.models import Learned
 from preferences.models import Brand
 from tests.commands import run
-from tests.engagement.learning import (
-    CHROME,
-    GUARD,
-    NOW,
-    hammer,
-)
+from tests.engagement.learning import CHROME, GUARD, NOW, hammer
 from tests.engagement.makers import NOON, make_interaction
 from tests.makers import make_brand
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_known() -> Any:
-    learned.forget()
-    yield
-    learned.forget()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from engagement.learning import learn_agents, learned
+from engagement.learning import learn_agents
 from engagement.models import Learned
 from preferences.models import Brand
 from tests.commands import run
@@ -27,13 +27,6 @@ from tests.engagement.makers import NOON, make_interaction
 from tests.makers import make_brand
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_known() -> Any:
-    learned.forget()
-    yield
-    learned.forget()
 
 
 @pytest.fixture
