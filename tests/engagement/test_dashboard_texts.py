@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from engagement.models import Delivery, Mailing
 from preferences.models import Brand
-from tests.engagement.dashboard_makers import cells, count_everything, make_event, shown, tile
+from tests.engagement.dashboard_makers import cells, count_everything, make_event, shown, table, tile
 from tests.engagement.makers import make_mailing
 from tests.makers import make_brand
 
@@ -66,14 +66,17 @@ def test_a_text_messages_page_has_no_rates_of_opens(admin_client: Client) -> Non
     assert set(rates["mail"]) > {"Opened", "Open rate", "Click-to-open rate"}
 
 
-def test_a_text_messages_page_has_no_stage_and_no_chart_of_opens(admin_client: Client) -> None:
+def test_a_text_messages_page_has_no_stage_chart_or_column_of_opens(admin_client: Client) -> None:
     make_mail_and_text()
     pages = {slug: f"{Mailing.objects.get(slug=slug).pk}/figures/" for slug in ("mail", "text")}
     found = {slug: shown(admin_client, page) for slug, page in pages.items()}
     assert list(cells(found["mail"], "funnel"))[:3] == ["Delivered", "Opened", "Clicked"]
     assert list(cells(found["text"], "funnel"))[:2] == ["Delivered", "Clicked"]
-    assert [table.slug for table in found["mail"]["paces"]] == ["open-pace", "click-pace", "visit-pace"]
-    assert [table.slug for table in found["text"]["paces"]] == ["click-pace", "visit-pace"]
+    assert [one.slug for one in found["mail"]["paces"]] == ["open-pace", "click-pace", "visit-pace"]
+    assert [one.slug for one in found["text"]["paces"]] == ["click-pace", "visit-pace"]
+    assert cells(found["mail"], "segments")["loyal"] == (100, 40, 40, "40.0%", 10, 10, "10.0%", 0)
+    assert cells(found["text"], "segments")["loyal"] == (300, 30, 30, "10.0%", 0)
+    assert not any("pened" in name for name in table(found["text"], "segments").columns)
 
 
 def test_a_segments_open_rate_is_of_its_mails(admin_client: Client) -> None:

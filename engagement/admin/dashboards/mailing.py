@@ -53,13 +53,13 @@ def scope_of(mailing: Mailing) -> Counted:
 
 def build(mailing: Mailing, scope: Counted) -> Shown:
     found, sent = reached(scope), delivered(scope)
-    has_opens = mailing.channel != Channel.SMS or found.raw[Act.OPEN] > 0
+    has_opens = found.has_opens(is_text=mailing.channel == Channel.SMS)
     soon = paces(scope, has_opens=has_opens)
     tables = (
         *soon,
         funnel(found, sent, has_opens=has_opens),
         links.table(scope),
-        segments(scope),
+        segments(scope, has_opens=has_opens),
         conversions(mailing),
     )
     return Shown(

@@ -23,7 +23,7 @@ _STAGES = (
 )
 
 
-def funnel(found: Reached, sent: DeliveryRow, *, has_opens: bool = True) -> Table:
+def funnel(found: Reached, sent: DeliveryRow, *, has_opens: bool) -> Table:
     """From delivery to leaving, all stages on the scale of the longest; the table has what is too short to be seen."""
     stages = _STAGES if has_opens else [stage for stage in _STAGES if stage[0] != Act.OPEN]
     delivered = None if sent.unknown else sent.delivered
@@ -49,7 +49,7 @@ def _stage(found: Reached, act: Act, name: str, note: str, delivered: int | None
     return Row(name, cells, pieces, found.raw[act], note=note)
 
 
-def segments(scope: Counted) -> Table:
+def segments(scope: Counted, *, has_opens: bool) -> Table:
     """What each segment did, the largest first; the links and the fed deliveries say which there are."""
     rows: defaultdict[str, list[ReachRow]] = defaultdict(list)
     for reach in reaches(scope, Dimension.SEGMENT, "value", "act", "is_cleaned"):
@@ -61,10 +61,11 @@ def segments(scope: Counted) -> Table:
         "segments",
         "Segments",
         (
-            *("Segment", "Delivered", "Opened by people", "Opened, with robots", "Open rate"),
+            *("Segment", "Delivered"),
+            *(("Opened by people", "Opened, with robots", "Open rate") if has_opens else ()),
             *("Clicked by people", "Clicked, with robots", "Click-through", "Left"),
         ),
-        tuple(_segment(name, split(rows[name]), fed.get(name)) for name in names),
+        tuple(_segment(name, split(rows[name]), fed.get(name), has_opens=has_opens) for name in names),
         help="Rates are people’s, of what was delivered to the segment.",
         empty="Its links name no segment, and none was fed.",
         is_wide=True,
@@ -75,14 +76,13 @@ def _size(fed: DeliveryRow | None, rows: list[ReachRow]) -> int:
     return (fed.delivered if fed else None) or sum(row.messages for row in rows if not row.is_cleaned)
 
 
-def _segment(name: str, found: Reached, fed: DeliveryRow | None) -> Row:
+def _segment(name: str, found: Reached, fed: DeliveryRow | None, *, has_opens: bool) -> Row:
     delivered = None if fed is None or fed.unknown else fed.delivered
     raw, people = found.raw, found.cleaned
+    opens = (people[Act.OPEN], raw[Act.OPEN], share(people[Act.OPEN], delivered))
     cells = (
         NOT_KNOWN if delivered is None else delivered,
-        people[Act.OPEN],
-        raw[Act.OPEN],
-        share(people[Act.OPEN], delivered),
+        *(opens if has_opens else ()),
         people[Act.CLICK],
         raw[Act.CLICK],
         share(people[Act.CLICK], delivered),

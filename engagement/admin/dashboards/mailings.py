@@ -42,8 +42,7 @@ class Sent:
 
     @property
     def has_opens(self) -> bool:
-        """Whether it can be known who opened it: a text message has no picture, unless somebody gave it one."""
-        return not self.is_text or self.reached.raw[Act.OPEN] > 0
+        return self.reached.has_opens(is_text=self.is_text)
 
     @property
     def delivered(self) -> int | None:

@@ -18,7 +18,7 @@ _LEAST = AGES.index(3_600)  # what is drawn at least: the first hour
 _UNITS = ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
 
 
-def paces(scope: Counted, *, has_opens: bool = True) -> tuple[Table, ...]:
+def paces(scope: Counted, *, has_opens: bool) -> tuple[Table, ...]:
     """Opens, where there can be any, clicks and visits of the unsubscribe page by the time since sending."""
     rows = tallies(scope, Dimension.PACE, "age", "record", "verdict")
     opens = pace("open-pace", "Opens, by the time after sending", ["open"], rows, tuple(WHO))

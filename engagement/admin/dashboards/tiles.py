@@ -46,6 +46,10 @@ class Reached:
     def is_empty(self) -> bool:
         return not any(self.raw.values())
 
+    def has_opens(self, *, is_text: bool) -> bool:
+        """Whether it can be known who opened them: a text message has no picture, unless somebody gave it one."""
+        return not is_text or self.raw[Act.OPEN] > 0
+
     def without(self, others: Iterable[Reached]) -> Reached:
         """The rest of the messages."""
         parts = Counter(self.raw), Counter(self.cleaned), Counter(self.chosen)
