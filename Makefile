@@ -4,7 +4,7 @@
 lint: export SECRET_KEY = lint
 lint: export DATABASE_URL = postgres://localhost/lint
 
-.PHONY: help run demo-data test lint bench scorecard accuracy languages pictures requirements setup-dev
+.PHONY: help run demo-data test search lint bench scorecard accuracy languages pictures requirements setup-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ run: ## Start Farewell with a demo on http://127.0.0.1:8000; Ctrl-C stops it
 
 test: lint ## Check style and types, then run all tests with PostgreSQL and Chromium
 	@bin/test
+
+search: ## Try property tests on new examples, many times as many: make search TIMES=100
+	@FAREWELL_SEARCH=$(or $(TIMES),20) bin/test -m hypothesis -n 2
 
 # A Python that was built without SQLite will do, therefore the plain cache.
 lint: setup-dev ## Check style and types

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-import hypothesis
 import pytest
 from django.apps import apps
 from django.core.management import call_command
@@ -20,6 +19,7 @@ from engagement.learning import learned
 from engagement.recording import partitions
 from engagement.recording.recorder import recorder
 from preferences.directory import directory
+from tests import searching
 from tests.sharing import once
 from unsubscribe.settling import settler
 from unsubscribe.waiting import waiting
@@ -47,9 +47,7 @@ LONGEST = (
     "test_away.py",
 )
 
-# A busy machine is no fault of what is tested.
-hypothesis.settings.register_profile("farewell", deadline=None)
-hypothesis.settings.load_profile("farewell")
+searching.load()
 
 
 def pytest_configure() -> None:

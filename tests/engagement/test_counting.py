@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.counting import position
@@ -21,6 +21,7 @@ from tests.engagement.counted import LATER, counted_rows, erase, make_row, revis
 from tests.engagement.counts import Counts, recounted, stored_counts
 from tests.engagement.makers import NOON
 from tests.makers import make_brand
+from tests.searching import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +110,7 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(30)
 @given(st.lists(steps, min_size=4, max_size=40), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
 def test_figures_are_what_a_recount_finds(history: list[tuple[str, Any]], zone: str) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.counting import position
@@ -25,6 +25,7 @@ from tests.engagement.counted import LATER, commit_changes, counted_changes, mak
 from tests.engagement.counts import count_doors
 from tests.engagement.ledger_world import PEOPLE, World, steps, undone
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
+from tests.searching import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +44,7 @@ def sums(record: str = "opt_out", **about: str) -> dict[str, int]:
     return dict(found)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(30)
 @given(st.lists(steps, min_size=4, max_size=40), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
 def test_opt_outs_by_door_are_what_a_recount_finds(history: list[tuple[Any, ...]], zone: str) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:

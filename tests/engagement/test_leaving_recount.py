@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.counting.counter import count_all
@@ -26,6 +26,7 @@ from tests.engagement.leavings import LATER as PAUSE
 from tests.engagement.leavings import MONTH, START, WEEKLY, Someone, history, in_days
 from tests.engagement.ledger_world import PEOPLE, World, people, steps, topics, undone
 from tests.makers import make_brand, make_cause
+from tests.searching import examples
 
 of_transactions = pytest.mark.django_db(transaction=True)
 
@@ -155,7 +156,7 @@ page_steps = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(40)
 @given(st.lists(page_steps, min_size=4, max_size=40), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
 def test_leavings_are_what_a_recount_finds_whatever_comes_late(steps: list[tuple[Any, ...]], zone: str) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:

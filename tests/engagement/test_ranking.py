@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.figures import ranking
 from engagement.figures.counted import Counted
 from engagement.figures.ranking import First, buckets, first
 from engagement.models import Dimension, Ranking
+from tests.searching import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +64,7 @@ def test_a_period_is_whole_months_and_the_days_beside_them() -> None:
     assert [level for level, _ in buckets(PERIOD)] == ["day", "day", "month", "month", "day", "day"]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(cells, st.integers(1, 6), st.integers(1, 8), st.sampled_from(["", "email", "sms"]))
 def test_the_first_ones_are_those_of_a_sum(
     found: dict[tuple[int, str, int], int], depth: int, limit: int, channel: str

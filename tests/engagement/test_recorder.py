@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.models import Interaction, Mailing, RecordingGap
@@ -21,6 +20,7 @@ from preferences.directory import Link, directory
 from preferences.links import Purpose
 from preferences.models import Brand
 from tests.makers import make_brand, make_key, make_token
+from tests.searching import examples
 
 MOMENT = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
 
@@ -78,7 +78,7 @@ def test_an_unknown_mailing_appears_by_itself(recorder: Recorder) -> None:
 
 
 @pytest.mark.django_db
-@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(50)
 @given(
     agent=st.text(max_size=600),
     mailing=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0#"), max_size=49),

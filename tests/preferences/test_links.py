@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from preferences.link_urls import DOORS, url_of
@@ -75,13 +75,11 @@ def boxed(text: bytes, key: LinkKey = KEY) -> str:
     return urlsafe_b64encode(key.kid + nonce + AESGCM(key.secret).encrypt(nonce, text, key.kid)).rstrip(b"=").decode()
 
 
-@settings(deadline=None)
 @given(any_claims | any_click)
 def test_what_was_sealed_is_what_opens(claims: Claims) -> None:
     assert opened(seal(KEY, claims)) == claims
 
 
-@settings(deadline=None)
 @given(any_claims | any_click, st.lists(texts, max_size=5))
 def test_sealing_many_says_the_same_as_sealing_each(claims: Claims, addresses: list[str]) -> None:
     tokens = list(seal_many(KEY, claims, addresses))
@@ -119,7 +117,6 @@ def test_no_other_target_is_sealed_or_opened(target: str) -> None:
         opened(boxed(json.dumps([1, "click", "email", 1, "news", "", "alice@example.org", target]).encode()))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_what_opens_leads_to_a_host_by_http(text: str) -> None:
     box = boxed(json.dumps([1, "click", "email", 1, "news", "", "alice@example.org", text]).encode())
@@ -164,7 +161,6 @@ def test_a_token_names_its_key_and_nobody() -> None:
     assert b"alice" not in token.encode()
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_changed_letter_opens_nothing(data: st.DataObject) -> None:
     token = seal(KEY, make_claims(), nonce=bytes(12))
@@ -174,7 +170,6 @@ def test_a_changed_letter_opens_nothing(data: st.DataObject) -> None:
         opened(token[:place] + letter + token[place + 1 :])
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_is_more_than_an_error(text: str) -> None:
     with pytest.raises(LinkError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from preferences.links import Channel
@@ -31,6 +31,7 @@ from preferences.models.writing import NOT_PAUSED, Setting
 from preferences.replay import Present, differing, replay, stored
 from tests.commands import run
 from tests.makers import make_brand, make_cause, make_recipient, make_topic
+from tests.searching import examples
 from unsubscribe.refuting import claims_of
 from unsubscribe.settling import restore
 
@@ -132,7 +133,7 @@ DEEDS: dict[str, Callable[[Story, Topic], object]] = {
 }
 SAVES = ["weekly", "pause", "pause all", "save in", "save out", "leave all", "come back", "save without tracking"]
 STEPS = st.lists(st.tuples(st.sampled_from(sorted(DEEDS)), st.integers(0, 2)), max_size=14)
-ANY = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY = examples(60)
 
 
 @ANY

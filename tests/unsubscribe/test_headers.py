@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from preferences.links import Claims, LinkKey, Purpose, open_token
@@ -121,7 +121,6 @@ def test_lines_stay_within_what_a_mail_server_takes() -> None:
     assert max(map(len, serialised(headers, email.policy.SMTP).splitlines())) < 998
 
 
-@settings(deadline=None)
 @given(name=st.text(max_size=100))
 @example(name="<¡")
 def test_no_name_adds_a_header(name: str) -> None:
