@@ -7,6 +7,7 @@ answers must be the same, nothing of the other brand may be read in any of them,
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from preferences.models import Brand
 from preferences.site import FarewellSite, SuperusersOnly
 from tests.makers import make_cause, make_recipient
 from tests.places import PLACES, groups, posts, queries, tables_of
+from tests.remembering import RememberingClient
 from tests.tenants import Tenant, make_ghost, make_log, make_tenant, rows_of
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +63,7 @@ def apple(zebra: Tenant) -> Tenant:
 
 
 @pytest.fixture
-def member(client: Client, apple: Tenant, zebra: Tenant) -> Client:
+def member(client: Client, apple: Tenant, zebra: Tenant) -> Iterator[Client]:
     """Logged in as bob, a member of the one brand with every permission there is, who has done things to both."""
     bob = User.objects.create_user("bob", is_staff=True)
     bob.user_permissions.set(Permission.objects.all())
@@ -70,8 +72,10 @@ def member(client: Client, apple: Tenant, zebra: Tenant) -> Client:
     make_log(apple, bob)
     Learned.objects.create(kind="network", value="198.51.100.0", evidence={})
     MailHost.objects.create(domain="zebra.example.org", problem="no answer")
-    client.force_login(bob)
-    return client
+    own = RememberingClient(**client.defaults)
+    own.force_login(bob)
+    with own.heeding_writes():
+        yield own
 
 
 GROUPS = groups()  # each with all its pages, because making two brands takes longer than asking for a page
