@@ -17,7 +17,6 @@ from preferences.models import Brand, PreferenceChange, Source
 from tests.engagement.dashboard_makers import (
     ROOT,
     alone,
-    cells,
     count_everything,
     make_event,
     make_member,
