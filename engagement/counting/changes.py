@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from engagement.counting.ages import AGES, COARSE
+from engagement.counting.ages import AGES
 from engagement.counting.periods import zone
 from engagement.counting.position import Place
 from engagement.models import Revision
@@ -30,14 +30,12 @@ class Tables:
 
 STORED = Tables()
 _AGES = f"ARRAY[{', '.join(map(str, AGES))}]::bigint[]"
-_COARSE = f"ARRAY[{', '.join(str(AGES[number]) for number in COARSE)}]::bigint[]"
-_COARSE_NUMBERS = f"ARRAY[{', '.join(map(str, COARSE))}]"
 
 _TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS counting_change (
     sign smallint, id bigint, occurred_at timestamptz, hour timestamptz, day timestamptz, brand_id bigint,
     recipient_id uuid, domain text, channel text, topic text, mailing text, segment text, kind text, answer text,
-    record text, verdict text, link bigint, age smallint, coarse_age smallint, network text, agent text,
+    record text, verdict text, link bigint, age smallint, network text, agent text,
     is_cleaned boolean, is_machine boolean, visit bigint
 ) ON COMMIT DROP;
 CREATE TEMP TABLE IF NOT EXISTS counting_touched (
@@ -55,7 +53,6 @@ _COLUMNS = f"""
     i.brand_id, i.recipient_id, i.domain, i.channel, i.topic, i.mailing, i.segment, i.kind, i.answer,
     judged.record, judged.verdict, i.link,
     COALESCE(width_bucket(i.send_age, {_AGES}) - 1, -1),
-    COALESCE(({_COARSE_NUMBERS})[width_bucket(i.send_age, {_COARSE})], -1),
     COALESCE(NULLIF(i.facts -> 'request' ->> 'network', ''), host(i.network) || '/' ||
              CASE family(i.network) WHEN 4 THEN '24' ELSE '48' END, ''),
     left(regexp_replace(i.agent, '([0-9]+)([._][0-9]+)+', '\\1', 'g'), 120),

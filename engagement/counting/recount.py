@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max, Min
@@ -19,6 +20,7 @@ from django.utils import timezone
 
 from engagement.counting.changes import STORED, Tables, gather_stored, look_up_by_index
 from engagement.counting.doors import count_stored
+from engagement.counting.origins import SUMS
 from engagement.counting.page_views import look_at_views
 from engagement.counting.periods import begin, following
 from engagement.counting.position import Place, lock, place
@@ -41,17 +43,14 @@ _MONTH = re.compile(r"_(\d{4})_(\d{2})(?:_(\w+))?$")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A cell of a table that counts otherwise than its rows: None where there is no cell."""
+    """A cell of a table that counts otherwise than its rows: None where there is no cell. `is_excess`: nothing in it is
+    less than what is stored, and something more, which may be of somebody who was erased since."""
 
     table: str
     cell: str
     counted: int | None
     recounted: int | None
-
-    @property
-    def is_excess(self) -> bool:
-        """More than what is stored: it may be of somebody who was erased since."""
-        return (self.counted or 0) > (self.recounted or 0)
+    is_excess: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +180,10 @@ def _recount_day(start: datetime, end: datetime, counted: Place, since: datetime
 
 
 _NUMBERS = {
-    "engagement_tally": "events",
-    "engagement_reach": "messages",
-    "engagement_ranking": "events",
-    "engagement_scanned": "events",
+    "engagement_tally": ("events",),
+    "engagement_reach": ("messages",),
+    "engagement_ranking": tuple(SUMS),
+    "engagement_scanned": ("events",),
 }
 _DIFFERENCES = """
 SELECT to_jsonb(stored)::text, to_jsonb(recounted)::text
@@ -199,15 +198,26 @@ def _differences(stored: str, recounted: str, since: datetime) -> list[Differenc
     keys = _keys(stored)
     moment = "start" if "start" in keys else "first_at"
     statement = _DIFFERENCES.format(stored=stored, recounted=recounted, keys=", ".join(keys), moment=moment)
-    number, found = _NUMBERS.get(stored), []
+    found = []
     with connection.cursor() as cursor:
         cursor.execute(statement, [since])
         for texts in cursor.fetchall():
             was, now = (text and json.loads(text) for text in texts)
-            counts = [row and (row[number] if number else 1) for row in (was, now)]
-            cell = " ".join(str((was or now)[key]) for key in keys if key != "recipient_id")
-            found.append(Difference(stored.removeprefix("engagement_"), cell, *counts))
+            found.append(
+                _difference(stored, [str((was or now)[key]) for key in keys if key != "recipient_id"], was, now)
+            )
     return found
+
+
+def _difference(stored: str, cell: list[str], was: Any, now: Any) -> Difference:
+    """With the first of its numbers that is not the same. What has none counts as one."""
+    names = _NUMBERS.get(stored, ())
+    counts = [((was[name] if was else 0), (now[name] if now else 0)) for name in names]
+    unlike = next((name for name, (old, new) in zip(names, counts, strict=True) if old != new), "")
+    cell += [unlike] if unlike and len(names) > 1 else []
+    first, second = (row and (row[unlike] if unlike else 1) for row in (was, now))
+    is_excess = all(old >= new for old, new in counts) if unlike else was is not None and now is None
+    return Difference(stored.removeprefix("engagement_"), " ".join(cell), first, second, is_excess)
 
 
 def _keys(table: str) -> list[str]:

@@ -11,7 +11,7 @@ from engagement.counting.changes import STORED, Tables
 from engagement.counting.periods import zone
 from engagement.counting.rankings import rank
 
-# First by the hour, or by the day for what has no hours; these cells are few, and make those of days and months.
+# First by the hour; these cells are few, and make those of days and months.
 _FINE = """
     SELECT brand_id, cell.dimension, cell.start, cell.mailing, cell.value, channel, record, verdict, cell.age,
            sum(sign) AS events
@@ -21,10 +21,7 @@ _FINE = """
         ('segment', CASE WHEN change.mailing <> '' AND segment <> '' THEN hour END, change.mailing, segment, -1),
         ('link', CASE WHEN change.mailing <> '' AND link IS NOT NULL THEN hour END, change.mailing, link::text, -1),
         ('topic', CASE WHEN topic <> '' THEN hour END, '', topic, -1),
-        ('pace', CASE WHEN change.mailing <> '' THEN hour END, change.mailing, '', change.age),
-        ('domain', CASE WHEN domain <> '' THEN day END, '', domain, CASE WHEN is_cleaned THEN -1 ELSE coarse_age END),
-        ('network', CASE WHEN network <> '' AND NOT is_cleaned THEN day END, '', network, coarse_age),
-        ('agent', CASE WHEN NOT is_cleaned THEN day END, '', agent, coarse_age)
+        ('pace', CASE WHEN change.mailing <> '' THEN hour END, change.mailing, '', change.age)
     ) AS cell(dimension, start, mailing, value, age)
     WHERE cell.start IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -37,7 +34,6 @@ USING (
     SELECT brand_id, dimension, level, date_trunc(level, start, %(zone)s) AS start, mailing, value, channel, record,
            verdict, age::smallint AS age, sum(events)::bigint AS events
     FROM ({fine}) AS fine, (VALUES ('hour'), ('day'), ('month')) AS levels(level)
-    WHERE level <> 'hour' OR dimension NOT IN ('domain', 'network', 'agent')
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
     HAVING sum(events) <> 0
     ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
@@ -61,7 +57,7 @@ def add_events(tables: Tables = STORED) -> None:
 
 
 def merge(fine: str, tables: Tables, **values: Any) -> None:
-    """Add what the statement `fine` yields, cells by the hour or by the day (what has no hours), to those and to the
-    larger ones. `zone` is among its values."""
+    """Add what the statement `fine` yields, cells by the hour, to those and to the larger ones. `zone` is among its
+    values."""
     with connection.cursor() as cursor:
         cursor.execute(_MERGE.format(tally=tables.tally, fine=fine), values | {"zone": zone().key})

@@ -16,7 +16,7 @@ from django.db.models import Min
 from engagement.counting.periods import begin
 from engagement.counting.position import forget_ledger, lock
 from engagement.counting.recount import rebuild
-from engagement.models import Dimension, Level, Position, Reach, Tally
+from engagement.models import Dimension, Level, Position, Ranking, Reach, Tally
 
 _PREFIX = "zone:"
 _FARTHEST = timedelta(hours=26)  # between two zones
@@ -77,7 +77,7 @@ def _drop_across(since: datetime) -> None:
     months = Tally.objects.filter(dimension=Dimension.BRAND, level=Level.MONTH)
     found = months.filter(start__gt=since - _FARTHEST, start__lt=since).aggregate(start=Min("start"))["start"]
     if found:
-        for table in (Tally, Reach):
+        for table in (Tally, Reach, Ranking):
             table._default_manager.filter(start__gte=found).delete()
 
 

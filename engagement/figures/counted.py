@@ -25,7 +25,7 @@ __all__ = ["Counted", "ReachRow", "TallyRow", "Which", "counted_until", "reaches
 
 CLEANED = ("human", "unsure")
 UNJUDGED = ("one_click", "conversion")  # records that count whatever program made them
-BY_DAY = frozenset({Dimension.DOMAIN, Dimension.NETWORK, Dimension.AGENT})  # the finest level that they have
+_RANKED = frozenset({Dimension.DOMAIN, Dimension.NETWORK, Dimension.AGENT})
 _OF_MAILINGS = frozenset({Dimension.MAILING, Dimension.SEGMENT, Dimension.LINK, Dimension.PACE})
 _BY_MAILING = {  # what is kept without mailings, and with them
     Dimension.BRAND: Dimension.MAILING,
@@ -103,8 +103,8 @@ def tallies(
     """Return numbers of events by `keys`: brand_id, start, mailing, value, channel, record, verdict, age.
 
     `start` is the beginning of an hour, day or month, as `unit` says. A scope with mailings turns the dimensions brand,
-    door and view into what is kept of them by mailing; raises ValueError for topics, domains, networks and agents,
-    which are not kept so.
+    door and view into what is kept of them by mailing; raises ValueError for topics, which are not kept so. Domains,
+    networks and agents have no tallies (figures/ranking.py).
     """
     _check(keys, _TALLY_KEYS)
     query = _Query("engagement_tally", "events", scope, dimension, keys, unit)
@@ -168,8 +168,9 @@ class _Query:
             dimension = _BY_MAILING.get(dimension, dimension)
         if names is not None and dimension not in (*_OF_MAILINGS, *_BY_MAILING.values()):
             raise ValueError(f"{dimension.label} is not counted by mailing.")
-        finest = Level.DAY if dimension in BY_DAY else Level.HOUR
-        self._period = (scope.start, scope.end, finest, unit if "start" in keys else None)
+        if dimension in _RANKED:
+            raise ValueError(f"{dimension.label} has a ranking, and no tallies.")
+        self._period = (scope.start, scope.end, Level.HOUR, unit if "start" in keys else None)
         self._pieces: list[Piece] = pieces(*self._period)
         self._table, self._sum_of, self._keys, self._unit = table, sum_of, keys, unit
         self._conditions: list[str] = []

@@ -1,4 +1,5 @@
-"""The first of a long list: the domains, networks or programs with the most events of machines in a period.
+"""What came from the domains, networks and programs of a long list in a period, and which have the most events of
+machines.
 
 A period is read as whole months and days (engagement/counting/rankings.py), each of them a list in order. What is first
 in all of it is found by the threshold algorithm (Fagin, Lotem and Naor, "Optimal aggregation algorithms for
@@ -9,15 +10,17 @@ thousands of values are alike all is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
+from engagement.counting.origins import SUMS
 from engagement.counting.periods import Piece, following, pieces
 from engagement.figures.counted import Counted
+from engagement.figures.scanning import Scanner, of_sums
 from engagement.models import Dimension, Level
 from preferences.links import Channel
 
@@ -37,7 +40,7 @@ WITH list AS ({_LISTS}), head AS (
     SELECT brand_id, level, start, channel, value, events,
            CASE WHEN count(*) OVER of_list = %(depth)s THEN min(events) OVER of_list ELSE 0 END AS below
     FROM list CROSS JOIN LATERAL (
-        SELECT value, events FROM engagement_ranking AS cell WHERE {_OF_LIST}
+        SELECT value, events FROM engagement_ranking AS cell WHERE {_OF_LIST} AND events > 0
         ORDER BY events DESC, value LIMIT %(depth)s
     ) AS top
     WINDOW of_list AS (PARTITION BY brand_id, level, start, channel)
@@ -54,18 +57,27 @@ SELECT array_agg(value) FILTER (WHERE most >= threshold.least), count(*),
        min(bound.below) > 0 AND min(bound.below) >= min(threshold.least)
 FROM seen, bound, threshold
 """  # noqa: S608
+_ALL = f"""
+SELECT value
+FROM ({_LISTS}) AS list
+CROSS JOIN LATERAL (SELECT value, events FROM engagement_ranking AS cell WHERE {_OF_LIST} AND events > 0 OFFSET 0) AS one
+GROUP BY value ORDER BY sum(events) DESC, value COLLATE "C" LIMIT %(limit)s + 1
+"""  # noqa: S608
+# Each list is asked by the index (OFFSET keeps the planner from reading them all at once, with those of other times).
 _SUMS = f"""
-SELECT value, sum(events) AS events FROM ({_LISTS}) AS list
-JOIN engagement_ranking AS cell ON {_OF_LIST} {{of_these}}
-GROUP BY value ORDER BY 2 DESC, value COLLATE "C" LIMIT %(limit)s
+SELECT value, {", ".join(f"sum({name})::bigint" for name in SUMS)}
+FROM ({_LISTS}) AS list
+CROSS JOIN LATERAL (SELECT * FROM engagement_ranking AS cell WHERE {_OF_LIST} {{of_these}} OFFSET 0) AS one
+GROUP BY value HAVING sum(events) > 0
+ORDER BY sum(events) DESC, value COLLATE "C" LIMIT %(limit)s
 """  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The first values, the most first, and whether there are more."""
+    """The first origins, the most first, and whether there are more."""
 
-    values: tuple[str, ...] = ()
+    origins: tuple[Scanner, ...] = ()
     is_cut: bool = False
 
 
@@ -83,9 +95,30 @@ def _starts(piece: Piece) -> Iterator[datetime]:
 
 
 def first(scope: Counted, dimension: Dimension, limit: int | None) -> First:
-    """Return the `limit` first of a dimension's values, or all of them."""
+    """Return the `limit` origins with the most events of machines, or all that have any."""
+    values = _values(scope, dimension, limit)
+    with connection.cursor() as cursor:
+        if limit is None:
+            return First(_sums(cursor, values))
+        for depth in _DEPTHS:
+            cursor.execute(_TOPS, values | {"depth": depth})
+            names, count, is_open = cursor.fetchone()
+            if not is_open:
+                return First(_sums(cursor, values, names or []), count > limit)
+        cursor.execute(_ALL, values)
+        names = [name for (name,) in cursor.fetchall()]
+        return First(_sums(cursor, values, names[:limit]), len(names) > limit)
+
+
+def named(scope: Counted, dimension: Dimension, names: Collection[str]) -> dict[str, Scanner]:
+    """Return those of these origins that machines came from, by name."""
+    with connection.cursor() as cursor:
+        return {one.name: one for one in _sums(cursor, _values(scope, dimension, None), names)}
+
+
+def _values(scope: Counted, dimension: Dimension, limit: int | None) -> dict[str, Any]:
     parts = buckets(scope)
-    values: dict[str, Any] = {
+    return {
         "brands": scope.brands,
         "dimension": dimension.value,
         "channels": [scope.channel] if scope.channel else [channel.value for channel in Channel],
@@ -93,18 +126,9 @@ def first(scope: Counted, dimension: Dimension, limit: int | None) -> First:
         "starts": [start for _, start in parts],
         "limit": limit,
     }
-    with connection.cursor() as cursor:
-        for depth in _DEPTHS if limit else ():
-            cursor.execute(_TOPS, values | {"depth": depth})
-            named, count, is_open = cursor.fetchone()
-            if not is_open:
-                return First(
-                    _sums(cursor, values | {"named": named or []}, "AND value = ANY(%(named)s)"), count > limit
-                )
-        found = _sums(cursor, values | {"limit": limit and limit + 1})
-        return First(found[:limit], limit is not None and len(found) > limit)
 
 
-def _sums(cursor: Any, values: dict[str, Any], of_these: str = "") -> tuple[str, ...]:
-    cursor.execute(_SUMS.format(of_these=of_these), values)
-    return tuple(value for value, _ in cursor.fetchall())
+def _sums(cursor: Any, values: dict[str, Any], names: Collection[str] | None = None) -> tuple[Scanner, ...]:
+    of_these = "" if names is None else "AND value = ANY(%(names)s)"
+    cursor.execute(_SUMS.format(of_these=of_these), values | {"names": names and list(names)})
+    return tuple(of_sums(name, dict(zip(SUMS, sums, strict=True))) for name, *sums in cursor.fetchall())

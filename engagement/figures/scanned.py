@@ -6,6 +6,7 @@ who has a list of addresses asks for each of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Case, CharField, Count, Max, QuerySet, Sum, When
 
 from engagement.models import MailHost, Scanned
 from preferences.addresses import domain, recipient_hasher
@@ -53,10 +54,16 @@ def between(brand_ids: Collection[int], start: datetime, end: datetime) -> Query
     return Scanned.objects.filter(brand_id__in=brand_ids, last_at__gte=start, first_at__lt=end)
 
 
-def by_domain(rows: QuerySet[Scanned], names: Collection[str] | None = None) -> list[Domain]:
+def recipients(rows: QuerySet[Scanned], names: Collection[str]) -> Counter[str | None]:
+    """Return how many of these recipients are at each of these domains; None is how many are elsewhere. One pass over
+    an index, without the rows themselves where the database knows them to be visible."""
+    named = Case(When(domain__in=names, then="domain"), default=None, output_field=CharField())
+    counts = rows.annotate(named=named).values("named").annotate(count=Count("*"))
+    return Counter(dict(counts.values_list("named", "count")))
+
+
+def by_domain(rows: QuerySet[Scanned]) -> list[Domain]:
     """Return the domains of these recipients, those with the most first."""
-    if names is not None:
-        rows = rows.filter(domain__in=names)
     sums = rows.values("domain").annotate(
         count=Count("*"), message_count=Sum("messages"), event_count=Sum("events"), newest=Max("last_at")
     )

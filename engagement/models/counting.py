@@ -25,10 +25,9 @@ class Level(models.TextChoices):
 
 
 class Dimension(models.TextChoices):
-    """By what a tally or a reach is counted. In brackets what its `mailing` and `value` are.
+    """By what a tally, a reach or a ranking is counted. In brackets what its `mailing` and `value` are.
 
-    The long lists of the world (domains, networks, agents) are kept by day and month, not by hour; networks and agents
-    of machines alone.
+    The long lists of the world (domains, networks, agents) have rankings alone; networks and agents of machines only.
     """
 
     BRAND = "brand"  # ("", "")
@@ -39,7 +38,9 @@ class Dimension(models.TextChoices):
     DOMAIN = "domain"  # ("", the recipients' mail domain)
     NETWORK = "network"  # ("", who owns the network, or the network itself)
     AGENT = "agent"  # ("", the program, cut)
-    PACE = "pace"  # (mailing, ""), by `age`: when after sending
+    PACE = (
+        "pace"  # (mailing, ""), by `age`: when after sending; as a ranking (the class), of machines at mailings
+    )
     DOOR = "door"  # ("", the source), of the ledger's opt-outs; `record` is what is counted (engagement/counting/doors)
     MAIL_DOOR = "maildoor"  # (mailing, the source), the same
     LEFT = "left"  # ("", the topic's id, "" for everything), of leavings: `record` is the source, `verdict` the outcome
@@ -94,8 +95,14 @@ class Tally(models.Model):
 
 
 class Ranking(models.Model):
-    """How many events machines made of one value of a long list (domains, networks, agents), all kinds together, by day
-    and by month: kept in order, so that the first of a period are found without reading all."""
+    """What came from one value of a list (a domain, a network, an agent, a class of time), by day and by month: one row
+    with all that pages show of it, kept in the order of machines' events, so that the first of a period are found
+    without reading all.
+
+    `everybody` counts people's events, too, where these are counted; all others are of machines: by what they did, by
+    the sign that gave them away, and by when they came, in seconds after sending. What is in no column of a kind is the
+    rest of `events` (engagement/counting/origins.py).
+    """
 
     pk = models.CompositePrimaryKey("brand_id", "dimension", "level", "start", "channel", "value")
     brand_id = models.BigIntegerField()
@@ -105,11 +112,26 @@ class Ranking(models.Model):
     channel = models.CharField(max_length=5)
     value = models.CharField(max_length=253)
     events = models.BigIntegerField()
+    everybody = models.BigIntegerField()
+    opened = models.BigIntegerField(default=0)
+    clicked = models.BigIntegerField(default=0)
+    visited = models.BigIntegerField(default=0)
+    script = models.BigIntegerField(default=0)
+    hidden = models.BigIntegerField(default=0)
+    by_agent = models.BigIntegerField(default=0)
+    by_learned = models.BigIntegerField(default=0)
+    by_behaviour = models.BigIntegerField(default=0)
+    soon_0 = models.BigIntegerField(default=0)
+    soon_60 = models.BigIntegerField(default=0)
+    soon_600 = models.BigIntegerField(default=0)
+    soon_3600 = models.BigIntegerField(default=0)
+    soon_86400 = models.BigIntegerField(default=0)
 
     class Meta:
         indexes = [
             models.Index(
                 fields=["brand_id", "dimension", "level", "start", "channel", "-events", "value"],
+                condition=models.Q(events__gt=0),
                 name="ranking_order",
             )
         ]
@@ -203,7 +225,7 @@ class Scanned(models.Model):
     messages = models.BigIntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["brand_id", "last_at"], name="scanned_last")]
+        indexes = [models.Index(fields=["brand_id", "last_at"], include=["first_at", "domain"], name="scanned_last")]
 
     def __str__(self) -> str:
         return f"{self.events} robots' visits"

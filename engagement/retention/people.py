@@ -1,7 +1,7 @@
 """What is kept beside the interactions and speaks of people, or may: gone with them, or when nobody is told any more.
 
-Tallies and reach by brand, mailing, segment, link, topic and pace stay for ever: no person is in them. A recipient's
-mail domain, a network and an agent may be one person's, so that what is counted by them goes.
+Tallies and reach stay for ever: no person is in them. A recipient's mail domain, a network and an agent may be one
+person's, so that what is counted by them goes.
 """
 
 from __future__ import annotations
@@ -32,20 +32,18 @@ _SCANNED = "FROM engagement_scanned WHERE last_at < %(nobody)s"
 _CONVERSIONS = "FROM engagement_conversion WHERE occurred_at < %(clicks)s"
 # A cell goes when all of its time is past: a month that begins before the border may end after it. Months begin by the
 # server's clock and not by the database's, hence a few days more.
-_COUNTS = """
-FROM {table}
+_RANKINGS = """
+FROM engagement_ranking
 WHERE brand_id = ANY(%(brands)s) AND dimension = ANY(%(dimensions)s)
   AND start <= %(nobody)s::timestamptz - CASE level WHEN 'month' THEN interval '1 month 4 days'
-                                                    WHEN 'day' THEN interval '1 day' ELSE interval '1 hour' END
+                                                    ELSE interval '1 day' END
 """
 _STATEMENTS = {
     "engagement_touch": _TOUCHES,
     "engagement_pageview": _PAGE_VIEWS,
     "engagement_scanned": _SCANNED,
     "engagement_conversion": _CONVERSIONS,
-    "engagement_tally": _COUNTS.format(table="engagement_tally"),
-    "engagement_reach": _COUNTS.format(table="engagement_reach"),
-    "engagement_ranking": _COUNTS.format(table="engagement_ranking"),
+    "engagement_ranking": _RANKINGS,
 }
 _REVISIONS = """
 FROM engagement_revision

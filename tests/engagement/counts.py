@@ -22,12 +22,15 @@ CLEANED = ("human", "unsure")
 UNJUDGED = ("one_click", "conversion")
 _AGES = [0, 5, 10, 20, 30, 45, *(60 * m for m in (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45))]
 _AGES += [3600 * hours for hours in (1, 2, 3, 6, 12, 24, 48, 72, 168, 336, 720, 2160)]
-_BY_DAY = ("domain", "network", "agent")
+_COARSE = (0, 60, 600, 3600, 86400)
+_DEEDS = {"open": "opened", "click": "clicked", "visit": "visited", "header_visit": "visited", "arrive": "script"}
+_DEEDS |= {"hidden_visit": "hidden"}
 
 
 @dataclass
 class Counts:
-    """Cells of tallies and of reach; touches as message, act, link -> (first, cleaned, topic, segment)."""
+    """Cells of tallies, of reach and of each column of a ranking; touches as message, act, link -> (first, cleaned,
+    topic, segment)."""
 
     tally: Counter[Any] = field(default_factory=Counter)
     reach: Counter[Any] = field(default_factory=Counter)
@@ -41,7 +44,13 @@ def stored_counts() -> Counts:
     return Counts(
         Counter({row[:-1]: row[-1] for row in Tally.objects.values_list(*_TALLY, "events")}),
         Counter({row[:-1]: row[-1] for row in Reach.objects.values_list(*_REACH, "messages")}),
-        Counter({row[:-1]: row[-1] for row in Ranking.objects.values_list(*_RANKING, "events")}),
+        Counter(
+            {
+                (*row[: len(_RANKING)], name): number
+                for row in Ranking.objects.values_list(*_RANKING, *_RANKED)
+                for name, number in zip(_RANKED, row[len(_RANKING) :], strict=True)
+            }
+        ),
         {
             (row.recipient_id, row.mailing, row.act, row.link): (row.first_at, row.cleaned_at, row.topic, row.segment)
             for row in Touch.objects.all()
@@ -58,6 +67,8 @@ _TALLY = ("brand_id", "dimension", "level", "start", "mailing", "value", "channe
 _REACH = ("brand_id", "dimension", "level", "start", "mailing", "value", "channel", "act", "is_cleaned")
 
 _RANKING = ("brand_id", "dimension", "level", "start", "channel", "value")
+_RANKED: tuple[str, ...] = ("everybody", "events", "opened", "clicked", "visited", "script", "hidden")
+_RANKED += ("by_agent", "by_learned", "by_behaviour", *(f"soon_{since}" for since in _COARSE))
 
 
 def recounted(rows: Iterable[Interaction], erased: Collection[UUID] = ()) -> Counts:
@@ -66,9 +77,9 @@ def recounted(rows: Iterable[Interaction], erased: Collection[UUID] = ()) -> Cou
     for row in rows:
         for level, dimension, start, *rest in _cells(row):
             counts.tally[(row.brand_id, dimension, level, start, *rest)] += 1
-            if dimension in _BY_DAY and is_machine(row):
-                _, value, channel, *_ = rest
-                counts.ranking[row.brand_id, dimension, level, start, channel, value] += 1
+        for level, (dimension, value), name in product(("day", "month"), origins(row), _ranked(row)):
+            start = beginning(row.occurred_at, level)
+            counts.ranking[row.brand_id, dimension, level, start, row.channel, value, name] += 1
     messages: defaultdict[Any, list[Interaction]] = defaultdict(list)
     for row in rows:
         for act, link in _acts(row):
@@ -201,23 +212,40 @@ def is_machine(row: Interaction) -> bool:
 def _cells(row: Interaction) -> Iterator[tuple[Any, ...]]:
     """Level, dimension, start, mailing, value, channel, record, verdict and age of each cell."""
     age = -1 if row.send_age is None else bisect_right(_AGES, max(0, row.send_age)) - 1
-    coarse = -1 if row.send_age is None else _AGES.index(max(s for s in (0, 60, 600, 3600, 86400) if s <= row.send_age))
     cells = [("brand", "", "", -1)]
     if row.mailing:
         cells += [("mailing", row.mailing, "", -1), ("pace", row.mailing, "", age)]
         cells += [("segment", row.mailing, row.segment, -1)] if row.segment else []
         cells += [("link", row.mailing, str(row.link), -1)] if row.link is not None else []
     cells += [("topic", "", row.topic, -1)] if row.topic else []
-    cells += [("domain", "", row.domain, -1 if is_cleaned(row) else coarse)] if row.domain else []
-    if not is_cleaned(row):
+    for (dimension, mailing, value, number), level in product(cells, ("hour", "day", "month")):
+        start = beginning(row.occurred_at, level)
+        yield level, dimension, start, mailing, value, row.channel, row.record, row.verdict, number
+
+
+def origins(row: Interaction) -> list[tuple[str, str]]:
+    """The rankings that an event counts in, and its value in each."""
+    found = [("domain", row.domain)] if row.domain else []
+    if is_machine(row):
         owner = row.facts["request"].get("network") or (f"{row.network}/24" if row.network else "")
-        cells += [("network", "", owner, coarse)] if owner else []
-        cells += [("agent", "", re.sub(r"(\d+)(?:[._]\d+)+", r"\1", row.agent)[:120], coarse)]
-    for dimension, mailing, value, number in cells:
-        for level in ("hour", "day", "month"):
-            if level != "hour" or dimension not in _BY_DAY:
-                start = beginning(row.occurred_at, level)
-                yield level, dimension, start, mailing, value, row.channel, row.record, row.verdict, number
+        found += [("network", owner)] if owner else []
+        found += [("agent", re.sub(r"(\d+)(?:[._]\d+)+", r"\1", row.agent)[:120])]
+        pace = "" if row.send_age is None else str(max(s for s in (0, 10, *_COARSE) if s <= row.send_age))
+        found += [("pace", pace)] if row.mailing else []
+    return found
+
+
+def _ranked(row: Interaction) -> Iterator[str]:
+    yield "everybody"
+    if not is_machine(row):
+        return
+    yield "events"
+    if row.kind in _DEEDS:
+        yield _DEEDS[row.kind]
+    if "_machine_" in row.record:
+        yield f"by_{row.record.rpartition('_')[2]}"
+    if row.send_age is not None:
+        yield f"soon_{max(since for since in _COARSE if since <= row.send_age)}"
 
 
 def _acts(row: Interaction) -> Iterator[tuple[str, int]]:

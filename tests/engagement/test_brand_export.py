@@ -78,7 +78,7 @@ def make_counted_tenant(word: str, prefix: int) -> Tenant:
     Tally.objects.create(record="open", verdict="human", age=-1, events=1, **own, **cell)
     Reach.objects.create(act="open", is_cleaned=True, messages=1, **own, **cell)
     ranked = {"dimension": "domain", "level": "day", "start": AT, "value": f"{word}.example.org", "channel": "email"}
-    Ranking.objects.create(brand_id=tenant.brand_id, events=1, **ranked)
+    Ranking.objects.create(brand_id=tenant.brand_id, events=1, everybody=1, **ranked)
     Touch.objects.create(act="open", link=0, channel="email", topic="", segment="", first_at=AT, **own, **person)
     PageView.objects.create(visit=1, channel="email", first_at=AT, results="asked", **own, **person)
     seen = {"domain": f"{word}.example.org", "first_at": AT, "last_at": AT, "events": 1, "messages": 1}

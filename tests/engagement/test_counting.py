@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from engagement.counting import position
 from engagement.counting.counter import CountingError, count_all, count_next
 from engagement.figures.counted import Counted, Which, counted_until, reaches, tallies
-from engagement.models import Dimension, Interaction, Position, Revision, Tally, Touch
+from engagement.models import Dimension, Interaction, Position, Ranking, Revision, Tally, Touch
+from engagement.recording.records import record_of
 from tests.engagement.counted import LATER, counted_rows, erase, make_row, revise, same
 from tests.engagement.counts import Counts, recounted, stored_counts
 from tests.engagement.makers import NOON
@@ -46,7 +47,8 @@ inserts = st.fixed_dictionaries(
         "topic": st.sampled_from(["", "news", "offers"]),
         "link": st.sampled_from([None, 5, -9]),
         "answer": st.sampled_from(["done", "ask"]),
-        "send_age": st.sampled_from([None, 0, 61, 4_000]),
+        "send_age": st.sampled_from([None, 0, 12, 61, 4_000, 90_000]),
+        "signal": st.sampled_from(["", "head_request", "learned_agent"]),
         "network": st.sampled_from([None, "192.0.2.0"]),
         "owner": st.sampled_from(["", "Acme"]),
         "visit": st.sampled_from([None, 1, 1, 2]),
@@ -74,8 +76,9 @@ class World:
         getattr(self, step)(argument)
 
     def insert(self, fields: dict[str, Any]) -> None:
-        minutes, owner, method = (fields[name] for name in ("minutes", "owner", "method"))
-        rest = {name: value for name, value in fields.items() if name not in ("minutes", "owner", "method")}
+        minutes, owner, method, signal = (fields[name] for name in ("minutes", "owner", "method", "signal"))
+        rest = {name: value for name, value in fields.items() if name not in ("minutes", "owner", "method", "signal")}
+        rest["record"] = record_of(rest["kind"], rest["verdict"], [signal])
         facts = {"request": {"method": method, "network": owner}}
         at = NOON + timedelta(minutes=minutes)
         rest["visit"] = None if rest["visit"] is None else rest["visit"] + 10 * at.toordinal()  # a day's
@@ -121,6 +124,7 @@ def test_figures_are_what_a_recount_finds(history: list[tuple[str, Any]], zone: 
         same(stored_counts(), world.wanted())
         count_all(LATER, size=5)
         same(stored_counts(), world.wanted())
+        assert not Ranking.objects.filter(everybody__lte=0).exists()
         assert len(counted_rows()) == Interaction.objects.count()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ import pytest
 from django.db import connection
 
 from engagement.counting.counter import count_all
+from engagement.counting.origins import SUMS
 from engagement.counting.recount import compare, covered_since, rebuild
 from engagement.forgetting import forget
 from engagement.management.commands import count_interactions
@@ -87,12 +87,27 @@ def test_a_recount_finds_what_is_missing_and_a_rebuild_mends_it(table: str) -> N
 
 
 @pytest.mark.usefixtures("crowd")
-def test_the_migration_ranks_what_was_counted_before() -> None:
-    before = stored_counts()
-    assert before.ranking
-    damage("DELETE FROM engagement_ranking")
-    damage(import_module("engagement.migrations.0007_ranking").FILL)
+@pytest.mark.parametrize("column", [*SUMS])
+def test_a_recount_finds_each_wrong_sum(column: str) -> None:
+    before, is_machine = stored_counts(), "events > 0"
+    damage(f"UPDATE engagement_ranking SET {column} = {column} + 1 WHERE level = 'month' AND {is_machine}")
+    found = compare(None)
+    assert not found.missing_count
+    assert found.excess_count
+    assert {(one.table, one.cell.rpartition(" ")[2]) for one in found.examples} == {("ranking", column)}
+    assert {(one.counted or 0) - (one.recounted or 0) for one in found.examples} == {1}
+    damage(f"UPDATE engagement_ranking SET {column} = {column} - 2 WHERE level = 'month' AND {is_machine}")
+    assert compare(None).missing_count == found.excess_count
+    rebuild(None)
     same(stored_counts(), before)
+
+
+def test_what_is_too_low_is_no_excess_where_another_sum_is_too_high() -> None:
+    make_row(brand=make_brand(), verdict="machine")
+    count_all(LATER)
+    damage("UPDATE engagement_ranking SET everybody = 9, visited = 0 WHERE dimension = 'domain'")
+    found = compare(None)
+    assert (found.missing_count, found.excess_count) == (2, 0)
 
 
 @pytest.mark.usefixtures("crowd")

@@ -13,7 +13,7 @@ from engagement.checks import check_time_zone
 from engagement.counting.counter import count_all
 from engagement.counting.recount import compare
 from engagement.counting.zones import ZoneError, check_zone, counted_zone, is_of_another_zone, rebuild_in_zone
-from engagement.models import Dimension, Interaction, Level, Tally
+from engagement.models import Dimension, Interaction, Level, Ranking, Tally
 from engagement.rejudging import revising
 from tests.commands import run
 from tests.engagement.counted import LATER, make_row
@@ -108,6 +108,7 @@ def test_what_can_be_counted_anew_is_and_what_is_older_stays(settings: Any, zone
     rebuild_in_zone(since)
     months = Tally.objects.filter(dimension=Dimension.BRAND, level=Level.MONTH).values_list("start", flat=True)
     assert all(later - earlier > timedelta(days=27) for earlier, later in pairwise(sorted(set(months))))
+    assert set(Ranking.objects.filter(level=Level.MONTH).values_list("start", flat=True)) == set(months)
     assert counted_zone() == zone
     check_zone()
 

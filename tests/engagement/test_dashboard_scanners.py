@@ -10,8 +10,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from engagement.counting.origins import deed_of
 from engagement.figures import at_domain
-from engagement.figures.scanning import Scanner, cut_agent, deed_of
+from engagement.figures.scanning import Scanner, cut_agent
 from engagement.models import Interaction, Learned
 from tests.engagement.dashboard_makers import (
     ROOT,

@@ -121,7 +121,9 @@ def test_a_scope_narrows_by_brand_channel_mailing_and_value() -> None:
     assert count(values=frozenset({"old"})) == 6
     assert count(Dimension.BRAND, mailing="a") == 8
     with pytest.raises(ValueError, match="not counted by mailing"):
-        count(Dimension.DOMAIN, mailing="a")
+        count(Dimension.TOPIC, mailing="a")
+    with pytest.raises(ValueError, match="has a ranking"):
+        count(Dimension.DOMAIN)
     with pytest.raises(ValueError, match="no key colour"):
         tallies(Counted(JUNE, JUNE), Dimension.BRAND, "colour")
 

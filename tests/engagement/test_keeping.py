@@ -269,27 +269,27 @@ def test_who_was_scanned_long_ago_is_not_known_any_more() -> None:
 @pytest.mark.django_db
 def test_counts_that_may_be_of_one_person_go_and_all_others_stay() -> None:
     brand = make_brand()
-    fields = {"brand_id": brand.pk, "mailing": "", "value": "", "channel": "email"}
-    for dimension in ("brand", "mailing", "segment", "link", "topic", "pace", "domain", "network", "agent"):
-        for days in (1, 181, 4000):
-            own = {**fields, "dimension": dimension, "level": "day", "start": ago(days)}
+    fields = {"brand_id": brand.pk, "value": "", "channel": "email", "level": "day"}
+    for days in (1, 181, 4000):
+        for dimension in ("brand", "mailing", "segment", "link", "topic", "pace"):
+            own = {**fields, "dimension": dimension, "start": ago(days), "mailing": ""}
             Tally.objects.create(record="open", verdict="human", age=-1, events=1, **own)
             Reach.objects.create(act="open", is_cleaned=True, messages=1, **own)
-    ranked = {"brand_id": brand.pk, "dimension": "network", "level": "day", "value": "", "channel": "email"}
-    for days in (1, 181):
-        Ranking.objects.create(events=1, start=ago(days), **ranked)
-    assert delete_past() == {"engagement_tally": 6, "engagement_reach": 6, "engagement_ranking": 1}
-    assert Tally.objects.filter(start__lt=ago(180)).count() == 12
+        for dimension in ("domain", "network", "agent", "pace"):
+            Ranking.objects.create(events=1, everybody=1, dimension=dimension, start=ago(days), **fields)
+    assert delete_past() == {"engagement_ranking": 6}
+    old = Ranking.objects.filter(start__lt=ago(180)).values_list("dimension", flat=True)
+    assert [*old] == ["pace", "pace"]
 
 
 @pytest.mark.django_db
 def test_a_months_counts_go_when_all_of_the_month_is_past() -> None:
-    fields = {"brand_id": make_brand().pk, "mailing": "", "channel": "email", "dimension": "domain", "level": "month"}
+    fields = {"brand_id": make_brand().pk, "channel": "email", "dimension": "domain", "level": "month"}
     for days in (185, 205, 216):
         cell = {**fields, "value": str(days), "start": ago(days)}
-        Tally.objects.create(record="open", verdict="human", age=-1, events=1, **cell)
-    assert delete_past() == {"engagement_tally": 1}
-    assert set(Tally.objects.values_list("value", flat=True)) == {"185", "205"}
+        Ranking.objects.create(events=1, everybody=1, **cell)
+    assert delete_past() == {"engagement_ranking": 1}
+    assert set(Ranking.objects.values_list("value", flat=True)) == {"185", "205"}
 
 
 @pytest.mark.django_db

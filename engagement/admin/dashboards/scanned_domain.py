@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.utils.http import urlencode
@@ -12,21 +11,19 @@ from engagement.admin.dashboards.scanners_form import ScannersForm
 from engagement.admin.dashboards.scanners_tables import deeds, domains, soon, sources
 from engagement.figures import scanned
 from engagement.figures.at_domain import AtDomain, at_domain
-from engagement.figures.counted import tallies
-from engagement.figures.scanning import Scanner, scanners
+from engagement.figures.ranking import named
+from engagement.figures.scanning import Scanner
 from engagement.models import Dimension
 
 
 def of_domain(form: ScannersForm, more: dict[str, Any]) -> Shown:
     name = form.cleaned_data["domain"]
-    scope = replace(form.counted, values=frozenset({name}))
-    counted = scanners(tallies(scope, Dimension.DOMAIN, "value", "record", "verdict", "age"))
-    one = counted.get(name, Scanner(name))
-    rows = scanned.between(scope.brands, form.start, form.end)
-    known = {each.name: each for each in scanned.by_domain(rows, {name})}
+    one = named(form.counted, Dimension.DOMAIN, [name]).get(name, Scanner(name))
+    rows = scanned.between(form.counted.brands, form.start, form.end)
+    recipients = scanned.recipients(rows, [name])
     came = at_domain(form.counted, name)
     tables = (
-        domains([one] if one.events else [], known),
+        domains([one] if one.events else [], recipients),
         soon(one, is_coarse=True),
         deeds(one),
         sources("networks", "Networks", "Network", came.networks, came.events, told(came)),

@@ -19,7 +19,8 @@ from engagement.admin.dashboards.tiles import Tile, single
 from engagement.admin.tables import Table, share
 from engagement.figures import scanned
 from engagement.figures.counted import Counted, tallies
-from engagement.figures.scanning import Scanner, events_of_agents, heaviest, is_machine, scanners
+from engagement.figures.ranking import first, named
+from engagement.figures.scanning import Scanner, cut_agent, scanners
 from engagement.models import Dimension, Learned
 from preferences.site import is_superuser
 
@@ -30,28 +31,28 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
         return of_domain(form, {"chosen": form.cleaned_data["domain"], "all_url": all_url(form)})
     scope, saved = form.counted, request.GET.get("csv")
     everything = replace(_everything(scope), soon=_soon(scope))
-    by_domain, has_more_domains = heaviest(scope, Dimension.DOMAIN, _limit("domains", saved))
-    by_network, has_more_networks = heaviest(scope, Dimension.NETWORK, _limit("networks", saved))
-    by_agent, has_more_agents = heaviest(scope, Dimension.AGENT, _limit("programs", saved))
+    by_domain = first(scope, Dimension.DOMAIN, _limit("domains", saved))
+    by_network = first(scope, Dimension.NETWORK, _limit("networks", saved))
+    by_agent = first(scope, Dimension.AGENT, _limit("programs", saved))
     rows = scanned.between(scope.brands, form.start, form.end)
-    known = {one.name: one for one in scanned.by_domain(rows, {one.name for one in by_domain})}
+    recipients = scanned.recipients(rows, [one.name for one in by_domain.origins])
     tables: tuple[Table, ...] = (
         soon(everything),
         deeds(everything),
         domains(
-            by_domain,
-            known,
+            by_domain.origins,
+            recipients,
             lambda name: f"?{urlencode(form.own_parameters | {'domain': name})}",
-            is_cut=has_more_domains,
+            is_cut=by_domain.is_cut,
         ),
-        sources("networks", "Networks", "Network", by_network, everything.events, is_cut=has_more_networks),
-        sources("programs", "Programs", "Program", by_agent, everything.events, is_cut=has_more_agents),
+        sources("networks", "Networks", "Network", by_network.origins, everything.events, is_cut=by_network.is_cut),
+        sources("programs", "Programs", "Program", by_agent.origins, everything.events, is_cut=by_agent.is_cut),
     )
     if is_superuser(request):
         tables += (_learned(scope, _limit("learned", saved)),)
     return Shown(
         tables,
-        {"numbers": _numbers(request, form, everything, rows.count())},
+        {"numbers": _numbers(request, form, everything, recipients.total())},
         is_empty=not everything.events,
     )
 
@@ -68,22 +69,30 @@ def _everything(scope: Counted) -> Scanner:
 
 def _soon(scope: Counted) -> Counter[str]:
     """How soon the events came that name a mailing: of these the classes are fine."""
-    found = scanners(tallies(scope, Dimension.PACE, "record", "verdict", "age"))
-    return found[""].soon if found else Counter()
+    found = first(scope, Dimension.PACE, None).origins
+    return Counter({one.name: one.events for one in found})
 
 
 def _learned(scope: Counted, limit: int | None) -> Table:
     """What was learned, with the events of each in the period: of a program all versions together."""
     rows = list(Learned.objects.order_by("-learned_at", "-id"))
-    agents = [row.value for row in rows if row.kind == Learned.Kind.AGENT]
-    events = events_of_agents(scope, agents) if agents else Counter()
-    networks = {f"{row.value}/{48 if ':' in row.value else 24}": row.value for row in rows if row.value not in events}
-    if networks:
-        narrowed = replace(scope, values=frozenset(networks))
-        for found in tallies(narrowed, Dimension.NETWORK, "value", "record", "verdict"):
-            events[networks[found.value]] += found.events if is_machine(found) else 0
-    ordered = sorted(rows, key=lambda row: -events[row.value])
+    events: dict[str, int] = {}
+    for kind, (dimension, name_of) in _COUNTED_AS.items():
+        names = {row.value: name_of(row.value) for row in rows if row.kind == kind}
+        found = named(scope, dimension, set(names.values())) if names else {}
+        events |= {value: found[name].events for value, name in names.items() if name in found}
+    ordered = sorted(rows, key=lambda row: -events.get(row.value, 0))
     return learned(ordered[:limit], events, len(rows))
+
+
+def _whole(network: str) -> str:
+    return f"{network}/{48 if ':' in network else 24}"
+
+
+_COUNTED_AS = {
+    Learned.Kind.AGENT: (Dimension.AGENT, cut_agent),
+    Learned.Kind.NETWORK: (Dimension.NETWORK, _whole),
+}
 
 
 def _numbers(request: HttpRequest, form: DashboardForm, found: Scanner, recipients: int) -> list[Tile]:

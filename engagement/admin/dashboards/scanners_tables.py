@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 
 from engagement.admin.chart import Piece, across
 from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, share
-from engagement.figures.scanned import Domain, has_gateways
+from engagement.figures.scanned import gateways, has_gateways
 from engagement.figures.scanning import COARSE_SOON, DEEDS, NEVER_SAID, SOON, SURE_SIGNS, Scanner
 from engagement.models import Learned
 
@@ -98,12 +98,13 @@ _COLUMNS = (*DEEDS.values(), *(capital(_COARSE_WORDS[name]) for name in COARSE_S
 
 def domains(
     found: Sequence[Scanner],
-    known: Mapping[str, Domain],
+    recipients: Mapping[str | None, int],
     url_of: Callable[[str], str] | None = None,
     *,
     is_cut: bool = False,
 ) -> Table:
-    """`known` has the recipients at whom robots were seen; `url_of` says where there is more of a domain."""
+    """`recipients` are those at whom robots were seen; `url_of` says where there is more of a domain."""
+    known = gateways(one.name for one in found)
     most = found[0].events if found else 0
     return Table(
         "domains",
@@ -117,8 +118,8 @@ def domains(
                 one.name,
                 (
                     *(one.events, share(one.events, one.everybody)),
-                    *(known[one.name].recipients if one.name in known else 0, *_cells(one)),
-                    *_gateway(known.get(one.name)),
+                    *(recipients[one.name], *_cells(one)),
+                    *((known.get(one.name, NOT_KNOWN),) if has_gateways() else ()),
                 ),
                 _bar(one, most),
                 one.events,
@@ -132,10 +133,6 @@ def domains(
         legend=_LEGEND,
         is_wide=True,
     )
-
-
-def _gateway(known: Domain | None) -> tuple[str, ...]:
-    return ((known and known.gateway) or NOT_KNOWN,) if has_gateways() else ()
 
 
 def sources(
