@@ -60,7 +60,7 @@ FROM seen, bound, threshold
 _ALL = f"""
 SELECT value
 FROM ({_LISTS}) AS list
-CROSS JOIN LATERAL (SELECT value, events FROM engagement_ranking AS cell WHERE {_OF_LIST} AND events > 0 OFFSET 0) AS one
+CROSS JOIN LATERAL (SELECT * FROM engagement_ranking AS cell WHERE {_OF_LIST} AND events > 0 OFFSET 0) AS one
 GROUP BY value ORDER BY sum(events) DESC, value COLLATE "C" LIMIT %(limit)s + 1
 """  # noqa: S608
 # Each list is asked by the index (OFFSET keeps the planner from reading them all at once, with those of other times).
