@@ -41,26 +41,34 @@ _STAYS_OFF = f"""(other.topic_id IS NOT NULL AND other.state = 'out' AND EXISTS 
                               WHERE lifting.recipient_id = other.recipient_id AND lifting.source = other.source
                                 AND lifting.changed_at >= other.changed_at - interval '2 seconds'
                                 AND lifting.changed_at <= other.changed_at AND {_LIFTS.format(row="lifting")}))"""
-# Of all that these recipients ever ended, each row is held against the one before it through the same door: that
-# decides, but where a clock was ahead and has been put right. So one pass does, however many rows somebody has.
+# Each row is held against the one before it through the same door: that decides, but where a clock was ahead and has
+# been put right. So one pass does. Of what somebody ever did, the hour before the first of the new rows is asked for,
+# and of page views all, if there is a new one: a page can be kept open.
 _FINE = f"""
-    WITH touched AS (
-        SELECT DISTINCT recipient_id FROM preferences_preferencechange AS change WHERE {{which}}
-    ), told AS (
-        SELECT change.*, change.topic_id IS NOT NULL AND change.state = 'out'
-                         AND bool_or({_LIFTS.format(row="change")}) OVER just_before AS stays_off
-        FROM touched JOIN preferences_preferencechange AS change USING (recipient_id)
-        WHERE (change.xid, change.id) <= (%(xid)s, %(id)s)
-        WINDOW just_before AS (PARTITION BY change.recipient_id, change.source ORDER BY change.changed_at
+    WITH touched AS MATERIALIZED (
+        SELECT recipient_id, min(changed_at) - interval '1 hour 2 seconds' AS since,
+               bool_or(source IN ('arrival', 'confirm_button')) AS is_viewing
+        FROM preferences_preferencechange AS change WHERE {{which}}
+        GROUP BY recipient_id
+    ), told AS MATERIALIZED (
+        SELECT id, xid, recipient_id, brand_id, channel, topic_id, mailing, source, changed_at,
+               {_ENDS.format(row="change")} AS ends, {_VERDICT.format(row="change")} AS verdict,
+               is_of_page AND topic_id IS NOT NULL AS is_of_page,
+               CASE WHEN is_of_page THEN evidence ->> 'visit' END AS visit,
+               topic_id IS NOT NULL AND state = 'out'
+                   AND bool_or({_LIFTS.format(row="change")}) OVER just_before AS stays_off
+        FROM touched
+        JOIN preferences_preferencechange AS change USING (recipient_id)
+        CROSS JOIN LATERAL (SELECT source IN ('arrival', 'confirm_button')) AS door(is_of_page)
+        WHERE (xid, id) <= (%(xid)s, %(id)s) AND (changed_at >= since OR is_viewing AND is_of_page)
+        WINDOW just_before AS (PARTITION BY recipient_id, source ORDER BY changed_at
                                RANGE BETWEEN interval '2 seconds' PRECEDING AND CURRENT ROW)
     ), ended AS (
-        SELECT change.*, {_VERDICT.format(row="change")} AS verdict, change.evidence ->> 'visit' AS visit,
-               change.source IN ('arrival', 'confirm_button') AND change.topic_id IS NOT NULL AS is_of_page,
-               lag(change.changed_at) OVER alike AS before_at,
-               max(change.changed_at) OVER (alike ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest_at
-        FROM told AS change
-        WHERE NOT stays_off AND {_ENDS.format(row="change")}
-        WINDOW alike AS (PARTITION BY change.recipient_id, change.source ORDER BY change.id)
+        SELECT *, lag(changed_at) OVER alike AS before_at,
+               max(changed_at) OVER (alike ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest_at
+        FROM told
+        WHERE ends AND NOT stays_off
+        WINDOW alike AS (PARTITION BY recipient_id, source ORDER BY id)
     )
     SELECT brand_id, cell.dimension, hour AS start, cell.mailing, source AS value, channel, counted.record, verdict,
            -1 AS age, sum(counted.number) AS events

@@ -14,7 +14,7 @@ NAME = "counting"
 LEDGER = "counting:ledger"
 # Stands where the ledger does, unless a version that knows no leavings has counted since. Whoever lets leavings count
 # otherwise gives it another name: old ones can be taken out only as they were put in, so all are counted anew.
-LEAVINGS = "counting:leavings"
+LEAVINGS = "counting:leavings:2"
 COUNTED_AFTER = timedelta(minutes=2)  # so that the second look knows what came around an event
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = 0x0FA2E_0005

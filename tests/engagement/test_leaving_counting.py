@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from engagement.counting import leavings
 from engagement.counting.changes import look_up_by_index
 from engagement.counting.counter import count_all
 from engagement.counting.doors import count_changes
@@ -128,22 +130,51 @@ def test_rows_that_went_to_the_beginning_uncounted_are_counted() -> None:
     assert doors == {Source.API, Source.ONE_CLICK, Source.MAILTO}
 
 
+def test_somebody_was_away_since_they_last_left_whatever_the_clock_said() -> None:
+    """It was half a day ahead when they left before."""
+    alice, topic = opt_out()
+    alice.opt_in(topic.id, make_cause(Source.API))
+    alice.opt_out(topic.id, make_cause(Source.API))
+    alice.opt_in(topic.id, make_cause(Source.API))
+    moments = [timezone.now() + timedelta(hours=hours) for hours in (12, 13, 0, 2)]
+    for row, at in zip(PreferenceChange.objects.order_by("id"), moments, strict=True):
+        PreferenceChange.objects.filter(pk=row.pk).update(changed_at=at)
+    commit_changes()
+    count_all()
+    assert leaving_walk.stored_leavings() == leaving_walk.count_leavings(PreferenceChange.objects.all())
+    returned = Tally.objects.filter(dimension="returned", level="hour").order_by("start")
+    assert [row.age for row in returned] == [1, 1]
+
+
 @pytest.mark.parametrize("stretch", [1, 50])
 def test_one_address_that_is_toggled_without_end_is_read_in_one_pass(stretch: int) -> None:
     """A brand's own system may do that, thousands of times. Twice the rows take twice the work, not four times."""
+    first, second = rows_touched_by_toggling(100, 200, stretch=stretch)
+    assert 100 < first < second < 2.5 * first
+
+
+@pytest.mark.parametrize("stretch", [1, 50])
+def test_of_an_address_that_is_toggled_without_end_the_last_rows_are_enough(
+    stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All the others are looked through, for whether everything was left and for choices, but not held against each
+    other, which takes some thirty steps a row."""
+    monkeypatch.setattr(leavings, "MOST", 10)
+    first, second = rows_touched_by_toggling(200, 400, stretch=stretch)
+    assert first < second < first + 10 * 200
+
+
+def rows_touched_by_toggling(*totals: int, stretch: int) -> Iterator[int]:
     topic = make_topic()
     alice = make_recipient(topic.brand)
-
-    def work(rows: int) -> int:
-        for _ in range(rows // 2):
+    done = 0
+    for total in totals:
+        for _ in range((total - done) // 2):
             alice.opt_out(topic.id, make_cause(Source.API))
             alice.undo_opt_out(topic.id, make_cause(Source.UNDO))
         commit_changes()
-        last = PreferenceChange.objects.latest("id").id
-        return rows_touched(Place(LONG_AGO, last - stretch), Place(LONG_AGO, last))
-
-    first, second = work(100), work(100)
-    assert 100 < first < second < 2.5 * first
+        done, last = total, PreferenceChange.objects.latest("id").id
+        yield rows_touched(Place(LONG_AGO, last - stretch), Place(LONG_AGO, last))
 
 
 def rows_touched(after: Place, to: Place) -> int:

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engagement.counting import leavings
 from engagement.counting.counter import count_all
 from engagement.counting.doors import count_changes
 from engagement.counting.recount import compare, rebuild
@@ -68,9 +69,11 @@ def test_every_figure_is_what_the_ledger_says(seed: int) -> None:
 
 
 @of_transactions
-@pytest.mark.parametrize("size", [1, 3, 10_000])
-def test_stretches_of_any_size_add_up_to_the_same(size: int) -> None:
-    history(random.Random(size), [make_brand()], deeds=200)
+@pytest.mark.parametrize(("size", "most"), [(1, 4), (1, 12), (3, 7), (3, 1_000), (10_000, 1_000)])
+def test_stretches_of_any_size_add_up_to_the_same(size: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And however few rows before them are read of whoever has more."""
+    monkeypatch.setattr(leavings, "MOST", most)
+    history(random.Random(size + most), [make_brand()], deeds=200)
     while count_changes(size):
         if size < 10_000 and random.Random(size).random() < 0.2:
             assert stored_leavings() == count_leavings(counted_changes())
@@ -157,9 +160,16 @@ page_steps = st.one_of(
 
 @pytest.mark.django_db
 @examples(40)
-@given(st.lists(page_steps, min_size=4, max_size=40), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
-def test_leavings_are_what_a_recount_finds_whatever_comes_late(steps: list[tuple[Any, ...]], zone: str) -> None:
+@given(
+    st.lists(page_steps, min_size=4, max_size=40),
+    st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]),
+    st.sampled_from([2, 4, 8, 1_000]),
+)
+def test_leavings_are_what_a_recount_finds_whatever_comes_late(
+    steps: list[tuple[Any, ...]], zone: str, most: int
+) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leavings, "MOST", most)
         patch.setattr("django.conf.settings.TIME_ZONE", zone)
         world = PageWorld()
         for step in steps:
@@ -174,3 +184,46 @@ def test_leavings_are_what_a_recount_finds_whatever_comes_late(steps: list[tuple
         assert not compare(None).missing_count
         rebuild(None)
         assert stored_leavings() == count_leavings(counted_changes())
+
+
+@pytest.mark.django_db
+@examples(40)
+@given(
+    st.lists(
+        st.sampled_from(["leave", "back", "arrive", "put back", "undo", "leave all", "back to all", "wait"]),
+        min_size=20,
+    ),
+    st.integers(1, 6),
+    st.sampled_from([3, 6]),
+)
+def test_an_address_that_is_toggled_is_counted_from_its_last_rows(deeds: list[str], size: int, most: int) -> None:
+    """By somebody who does so without end, in two topics, after they had done something else in a third."""
+    with undone(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leavings, "MOST", most)
+        world = PageWorld()
+        fields = {"mailing": "", "visit": None, "verdict": None, "settles": False, "source": Source.ONE_CLICK}
+        world.take("leave", "alice", 2, fields)
+        world.take("offer", "alice", 2, True)
+        for number, deed in enumerate(deeds):
+            topic = number % 2
+            world.take(*TOGGLES[deed](topic, fields))
+            world.take("wait", 61 if number % 5 else 0)
+            if number % 3 == 0:
+                world.take("commit", "alice")
+                world.take("count", size)
+        world.take("come_back", "alice", 2)
+        world.commit("alice")
+        count_all(LATER, size=size)
+        assert stored_leavings() == count_leavings(counted_changes())
+
+
+TOGGLES: dict[str, Any] = {
+    "leave": lambda topic, fields: ("leave", "alice", topic, fields),
+    "back": lambda topic, fields: ("come_back", "alice", topic),
+    "arrive": lambda topic, fields: ("leave", "alice", topic, fields | {"source": Source.ARRIVAL, "settles": True}),
+    "put back": lambda topic, fields: ("put_back", "alice", topic),
+    "undo": lambda topic, fields: ("undo", "alice", topic),
+    "all": lambda topic, fields: ("leave_everything", "alice", fields | {"source": Source.PREFERENCE_PAGE}),
+    "all back": lambda topic, fields: ("return_to_all", "alice"),
+    "wait": lambda topic, fields: ("wait", 1),
+}
