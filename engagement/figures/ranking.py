@@ -37,19 +37,17 @@ _OF_LIST = """cell.brand_id = list.brand_id AND cell.dimension = %(dimension)s A
 # A value has at least what its tops say, and at most as much more in the other lists as the last of their tops has.
 _TOPS = f"""
 WITH list AS ({_LISTS}), head AS (
-    SELECT brand_id, level, start, channel, value, events,
-           CASE WHEN count(*) OVER of_list = %(depth)s THEN min(events) OVER of_list ELSE 0 END AS below
-    FROM list CROSS JOIN LATERAL (
-        SELECT value, events FROM engagement_ranking AS cell WHERE {_OF_LIST} AND events > 0
-        ORDER BY events DESC, value LIMIT %(depth)s
+    SELECT top.* FROM list CROSS JOIN LATERAL (
+        SELECT array_agg(value) AS names, array_agg(events) AS numbers,
+               CASE WHEN count(*) = %(depth)s THEN min(events) ELSE 0 END AS below
+        FROM (SELECT value, events FROM engagement_ranking AS cell WHERE {_OF_LIST} AND events > 0
+              ORDER BY events DESC, value LIMIT %(depth)s) AS one
     ) AS top
-    WINDOW of_list AS (PARTITION BY brand_id, level, start, channel)
 ), bound AS (
-    SELECT coalesce(sum(below), 0) AS below
-    FROM (SELECT DISTINCT brand_id, level, start, channel, below FROM head) AS lists
+    SELECT coalesce(sum(below), 0) AS below FROM head
 ), seen AS (
-    SELECT value, sum(events) AS least, sum(events) - sum(head.below) + bound.below AS most
-    FROM head, bound GROUP BY value, bound.below
+    SELECT value, sum(events) AS least, sum(events - below) + (SELECT below FROM bound) AS most
+    FROM head CROSS JOIN LATERAL unnest(names, numbers) AS one(value, events) GROUP BY value
 ), threshold AS (
     SELECT coalesce((SELECT least FROM seen ORDER BY least DESC OFFSET %(limit)s - 1 LIMIT 1), 0) AS least
 )

@@ -68,6 +68,10 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex("scanned", "scanned_last"),
         migrations.AddIndex(
             "scanned",
-            models.Index(fields=["brand_id", "last_at"], include=["first_at", "domain"], name="scanned_last"),
+            models.Index(fields=["brand_id", "last_at"], include=["first_at"], name="scanned_last"),
+        ),
+        migrations.AddIndex(
+            "scanned",
+            models.Index(fields=["brand_id", "domain", "last_at"], include=["first_at"], name="scanned_domain"),
         ),
     ]

@@ -38,9 +38,7 @@ class Dimension(models.TextChoices):
     DOMAIN = "domain"  # ("", the recipients' mail domain)
     NETWORK = "network"  # ("", who owns the network, or the network itself)
     AGENT = "agent"  # ("", the program, cut)
-    PACE = (
-        "pace"  # (mailing, ""), by `age`: when after sending; as a ranking (the class), of machines at mailings
-    )
+    PACE = "pace"  # (mailing, ""), by `age`: when after sending; as a ranking (the class), of machines at mailings
     DOOR = "door"  # ("", the source), of the ledger's opt-outs; `record` is what is counted (engagement/counting/doors)
     MAIL_DOOR = "maildoor"  # (mailing, the source), the same
     LEFT = "left"  # ("", the topic's id, "" for everything), of leavings: `record` is the source, `verdict` the outcome
@@ -225,7 +223,10 @@ class Scanned(models.Model):
     messages = models.BigIntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["brand_id", "last_at"], include=["first_at", "domain"], name="scanned_last")]
+        indexes = [
+            models.Index(fields=["brand_id", "last_at"], include=["first_at"], name="scanned_last"),
+            models.Index(fields=["brand_id", "domain", "last_at"], include=["first_at"], name="scanned_domain"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.events} robots' visits"

@@ -52,7 +52,7 @@ def build(request: HttpRequest, form: DashboardForm) -> Shown:
         tables += (_learned(scope, _limit("learned", saved)),)
     return Shown(
         tables,
-        {"numbers": _numbers(request, form, everything, recipients.total())},
+        {"numbers": _numbers(request, form, everything, rows.count())},
         is_empty=not everything.events,
     )
 

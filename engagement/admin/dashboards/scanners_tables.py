@@ -98,7 +98,7 @@ _COLUMNS = (*DEEDS.values(), *(capital(_COARSE_WORDS[name]) for name in COARSE_S
 
 def domains(
     found: Sequence[Scanner],
-    recipients: Mapping[str | None, int],
+    recipients: Mapping[str, int],
     url_of: Callable[[str], str] | None = None,
     *,
     is_cut: bool = False,
