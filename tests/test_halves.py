@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _PYTHON = """#!/bin/sh
 half=others
 case "$*" in *--ignore=*) ;; *) half=browsers ;; esac
+echo "$half may keep what they compile: ${PYTHONDONTWRITEBYTECODE:-yes}"
 echo "$half say this"
 [ "$half" != "$FAILING" ]
 """
@@ -33,9 +34,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("failing", "status"), [("", 0), ("browsers", 1), ("others", 1)])
 def test_the_run_ends_as_its_halves_do(folder: Path, failing: str, status: int) -> None:
-    environment = {"PATH": "/usr/bin:/bin", "FAILING": failing, "TMPDIR": str(folder)}
+    environment = {"PATH": "/usr/bin:/bin", "FAILING": failing, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([folder / "bin" / "test"], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (status, "")
     assert "others say this" in done.stdout
     assert "browsers say this" in done.stdout
+    assert "others may keep what they compile: yes" in done.stdout
     assert not list(folder.glob("tmp.*"))
