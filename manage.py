@@ -11,8 +11,16 @@ def main() -> None:
 
     embedded.complete_environment()
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:  # of Django's own commands, such as migrate
+        if "--traceback" in sys.argv:
+            raise
+        from preferences.management.example import no_answer
+
+        sys.exit(no_answer(error))
 
 
 if __name__ == "__main__":

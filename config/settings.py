@@ -121,6 +121,12 @@ _database = env.db_url_config(DATABASE_URL)
 _database["ENGINE"] = "config.database"
 _database["CONN_HEALTH_CHECKS"] = True
 _database["OPTIONS"] = {
+    # A peer that went without a word is given up after some five minutes, in the middle of the longest statement, too:
+    # its machine no longer acknowledges anything. One that only works, or waits for a lock, does acknowledge.
+    "keepalives_idle": 60,
+    "keepalives_interval": 15,
+    "keepalives_count": 16,
+    "tcp_user_timeout": 300_000,
     **_database.get("OPTIONS", {}),
     # Short, because a door that waits for a database which is away holds a thread that pages need.
     "connect_timeout": 2,

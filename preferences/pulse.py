@@ -1,4 +1,4 @@
-"""The database's pulse: whether it answers, found out once for all threads of a web process.
+"""The database's pulse: whether it answers, found out once for all threads of a process.
 
 A database that refuses costs whoever needs it the two seconds of the connection pool, and one that hangs, as behind a
 network that went without a word, holds a thread for ever. Either way the threads run out, and pages and links that
@@ -41,7 +41,7 @@ class Pulse:
         self._news = threading.Event()
 
     def watch(self) -> None:
-        """Watch from now on. Only web processes do: a command may wait as long as it likes."""
+        """Watch from now on. Web processes do, and commands whose user waits; others may wait as long as they like."""
         self._is_on = True
 
     @property

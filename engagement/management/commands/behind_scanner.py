@@ -27,6 +27,7 @@ for each, in the same order: whether robots open its mails, when one did last, a
 class Command(ExampleCommand):
     help = "Tell which of the addresses on standard input have a scanner that opens their mails."
     example = _EXAMPLE
+    answers_somebody = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         lookups.add_brand(parser)

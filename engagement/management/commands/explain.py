@@ -12,7 +12,7 @@ from engagement.explaining.history import explain, waiting_at
 from engagement.explaining.sentences import tell, waits
 from preferences.links import Channel
 from preferences.management import lookups
-from preferences.management.example import ExampleCommand
+from preferences.management.example import ExampleCommand, no_answer
 from preferences.models import Brand
 
 _EXAMPLE = """\
@@ -25,6 +25,7 @@ verdict and its reasons, newest last. docs/commands.md has the fields of --json.
 class Command(ExampleCommand):
     help = "Tell everything that is known about one address."
     example = _EXAMPLE
+    answers_somebody = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("address", metavar="ADDRESS", help="an e-mail address or, with --channel sms, a number")
@@ -41,9 +42,7 @@ class Command(ExampleCommand):
             story = explain(self._brands(options["brand"]), channel, address, timezone.now())
         except (OperationalError, InterfaceError):
             self.stdout.writelines(f"{line}\n" for wish in waiting_at(channel, address) for line in waits(wish))
-            raise CommandError(
-                "The database does not answer. Above is what waits for it on this machine, if anything."
-            ) from None
+            raise CommandError(f"{no_answer()}\nAbove is what waits for it on this machine, if anything.") from None
         if options["json"]:
             self.stdout.write(json.dumps(story.as_json(), ensure_ascii=False, indent=2))
         else:

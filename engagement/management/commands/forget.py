@@ -24,6 +24,7 @@ is a keyed hash, so that the brand does not write to the address again. It canno
 class Command(ExampleCommand):
     help = "Erase everything about one address."
     example = _EXAMPLE
+    answers_somebody = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("address", metavar="ADDRESS", help="an e-mail address or, with --channel sms, a number")

@@ -29,6 +29,7 @@ is told on standard error with its line number, the others go on, and the exit s
 class Command(ExampleCommand):
     help = "Mint the links of a mailing, one for each address on standard input."
     example = _EXAMPLE
+    answers_somebody = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         lookups.add_brand(parser)

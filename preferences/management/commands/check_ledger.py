@@ -21,6 +21,7 @@ _AT_ONCE = 500
 class Command(ExampleCommand):
     help = "Check that everyone's state is exactly what the ledger tells."
     example = _EXAMPLE
+    answers_somebody = True
 
     def handle(self, *args: Any, **options: Any) -> None:
         ids = Recipient.objects.order_by("id").values_list("id", flat=True).iterator(chunk_size=_AT_ONCE)

@@ -23,6 +23,7 @@ docs/commands.md lists the reasons."""
 class Command(ExampleCommand):
     help = "Tell which of the addresses on standard input may get a topic's mails now."
     example = _EXAMPLE
+    answers_somebody = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         lookups.add_brand(parser)
