@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 
-from engagement.admin.dashboards.state import state
+from engagement.admin.dashboards.pages import partial
+from engagement.admin.dashboards.state import From, state
 from engagement.admin.leaving_form import LeavingForm
 from engagement.admin.leaving_tables import by_door, by_topic, comebacks, outcomes, over_time, reasons
 from engagement.admin.tables import Row, Table, as_file
@@ -65,7 +66,7 @@ def _shown(request: HttpRequest, form: LeavingForm) -> dict[str, Any]:
         "is_future": form.cleaned_data["since"] > timezone.localdate(),
         "is_empty": told.is_empty and not any(table.rows for table in tables if table.slug == "reasons"),
         "numbers": _numbers(told),
-        "state": state(request, list(brands_of(request.user)), ""),
+        "state": state(request, list(brands_of(request.user)), "", comes_from=From.LEDGER),
         "tables": tables,
         "comments": words,
         "comments_cut_at": _MOST_COMMENTS if words and len(words.rows) == _MOST_COMMENTS else None,
@@ -142,4 +143,5 @@ def _file(request: HttpRequest, form: LeavingForm, slug: str) -> HttpResponse:
         tables = [found] if found else []
     else:
         tables = _tables(request, form, statistics(form.span))
-    return as_file(tables, slug, f"leaving-{{}}-{form.cleaned_data['since']}-to-{form.cleaned_data['until']}")
+    days = f"{form.cleaned_data['since']}-to-{form.cleaned_data['until']}"
+    return as_file(tables, slug, f"leaving-{{}}-{days}{partial(From.LEDGER)}")

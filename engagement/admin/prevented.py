@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from engagement.admin.chart import draw, funnel, moment_label
-from engagement.admin.dashboards.state import state
+from engagement.admin.dashboards.state import From, state
 from engagement.admin.period import PERIODS, ScopeForm
 from engagement.figures.prevented import Delivered, Figures, figures
 from engagement.models import Mailing
@@ -44,7 +44,7 @@ def prevented_view(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpRe
     }
     if form.is_valid():
         context |= _shown(form) | {"form": ScopeForm(request.user, initial=form.cleaned_data)}
-        context["state"] = state(request, list(brands_of(request.user)), "")
+        context["state"] = state(request, list(brands_of(request.user)), "", comes_from=From.INTERACTIONS | From.LEDGER)
     return TemplateResponse(request, "admin/engagement/interaction/prevented.html", context)
 
 

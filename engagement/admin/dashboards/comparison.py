@@ -13,6 +13,7 @@ from engagement.admin.dashboards import mailings
 from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.mailings import MOST_SHOWN, Sent
 from engagement.admin.dashboards.pages import Dashboard, Shown
+from engagement.admin.dashboards.state import From
 from engagement.admin.dashboards.tiles import Reached, Tile, reached, single
 from engagement.admin.tables import Row, Table, share
 from engagement.figures.opt_outs import by_source
@@ -139,4 +140,6 @@ def _row(one: Sent, found: Sequence[Way], *, has_brands: bool) -> Row:
     return one.row((left.total, by_get.total, by_get.robots, by_script.total, by_script.robots), has_brands=has_brands)
 
 
-comparison = Dashboard("comparison", "What it would have been", "comparison.html", build)
+comparison = Dashboard(
+    "comparison", "What it would have been", "comparison.html", build, comes_from=From.INTERACTIONS | From.LEDGER
+)

@@ -17,6 +17,7 @@ from engagement.admin.dashboards.links import https_tile
 from engagement.admin.dashboards.mailings import SORTS, Rated
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import OF_CLICKS, Pieces, events_over_time, is_of, over_time
+from engagement.admin.dashboards.state import From
 from engagement.admin.dashboards.tiles import Reached, Tile, counts, rates, reached, single
 from engagement.admin.tables import NOT_KNOWN, Row, Table, capital, share
 from engagement.figures.counted import TallyRow
@@ -176,4 +177,11 @@ def _doors(found: Sequence[OptOuts], form: DashboardForm) -> Table:
     )
 
 
-overview = Dashboard("overview", "Opens, clicks and unsubscribes", "overview.html", build, OverviewForm)
+overview = Dashboard(
+    "overview",
+    "Opens, clicks and unsubscribes",
+    "overview.html",
+    build,
+    OverviewForm,
+    comes_from=From.INTERACTIONS | From.LEDGER,
+)

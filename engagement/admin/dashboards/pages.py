@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from engagement.admin.dashboards.form import DashboardForm
-from engagement.admin.dashboards.state import state
+from engagement.admin.dashboards.state import From, counting_notes, state
 from engagement.admin.tables import Table, as_file
 from engagement.models import Mailing
 from preferences.models import Brand
@@ -34,13 +34,15 @@ type Build = Callable[[HttpRequest, DashboardForm], Shown]
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A page of figures of a period. Its template extends dashboards/base.html; `slug` begins its files' names."""
+    """A page of figures of a period. Its template extends dashboards/base.html; `slug` begins its files' names, which
+    tell of a partial one."""
 
     slug: str
     title: str
     template: str
     build: Build
     form: type[DashboardForm] = DashboardForm
+    comes_from: From = From.INTERACTIONS
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the page, or with `csv` one of its tables as a file. Without a choice it is the last 30 days."""
@@ -53,7 +55,8 @@ class Dashboard:
         shown = self.build(request, form)
         if "csv" in request.GET:
             days = f"{form.cleaned_data['since']}-to-{form.cleaned_data['until']}"
-            return as_file(shown.tables, request.GET["csv"], f"{self.slug}-{{}}-{days}")
+            name = f"{self.slug}-{{}}-{days}{partial(self.comes_from)}"
+            return as_file(shown.tables, request.GET["csv"], name)
         return page(request, self.title, self.template, self._context(request, form, shown))
 
     def _context(self, request: HttpRequest, form: DashboardForm, shown: Shown) -> dict[str, Any]:
@@ -66,15 +69,22 @@ class Dashboard:
             "until": cleaned["until"],
             "is_future": cleaned["since"] > timezone.localdate(),
             "query": urlencode(form.own_parameters),
-            **said(request, form.brands, form.cleaned_data["channel"], shown),
+            **said(request, form.brands, form.cleaned_data["channel"], shown, self.comes_from),
         }
 
 
-def said(request: HttpRequest, brands: Sequence[Brand], channel: str, shown: Shown) -> dict[str, Any]:
+def partial(comes_from: From = From.INTERACTIONS) -> str:
+    """What a file's name ends with while its figures are partial."""
+    return "-partial" if any(counting_notes(comes_from)) else ""
+
+
+def said(
+    request: HttpRequest, brands: Sequence[Brand], channel: str, shown: Shown, comes_from: From = From.INTERACTIONS
+) -> dict[str, Any]:
     """What the templates need of what is shown."""
     by_slug = {table.slug: table for table in shown.tables}
     return {
-        "state": state(request, brands, channel),
+        "state": state(request, brands, channel, comes_from=comes_from),
         "is_empty": shown.is_empty,
         "tables": shown.tables,
         "table": by_slug,

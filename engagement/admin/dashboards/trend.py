@@ -14,6 +14,7 @@ from engagement.admin.chart import Column, draw_columns
 from engagement.admin.dashboards.form import DashboardForm
 from engagement.admin.dashboards.pages import Dashboard, Shown
 from engagement.admin.dashboards.series import Pieces, is_of
+from engagement.admin.dashboards.state import From
 from engagement.admin.dashboards.tiles import Reached, Tile, single, split
 from engagement.admin.tables import Row, Table, share
 from engagement.figures.counted import ReachRow, reaches, tallies
@@ -159,4 +160,11 @@ def _table(found: dict[datetime, Trend], whole: Trend, pieces: Pieces) -> Table:
     )
 
 
-trend = Dashboard("prevented", "Prevented robot unsubscribes over time", "trend.html", build, TrendForm)
+trend = Dashboard(
+    "prevented",
+    "Prevented robot unsubscribes over time",
+    "trend.html",
+    build,
+    TrendForm,
+    comes_from=From.INTERACTIONS | From.LEDGER,
+)
