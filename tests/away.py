@@ -37,7 +37,6 @@ class Lonely:
         self.postgres.start()
         own = {"DATABASE_URL": self.postgres.url, "FAREWELL_DATA_DIR": str(self.data)}
         self.farewell = Farewell(own | self.settings)
-        self.farewell.manage("migrate", "--noinput", "--verbosity", "0")
         printed = self.farewell.manage("shell", "--verbosity", "0", "-c", MAKE_BRAND)
         self.key = LinkKey.from_text(printed.strip().splitlines()[-1])
 

@@ -13,6 +13,7 @@ _SEED = """
 import json
 from datetime import timedelta
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.utils import timezone
 from engagement.recording.partitions import make_partitions
 from engagement.counting.counter import count_all
@@ -72,6 +73,7 @@ count_all()
 learned = Learned.objects.create(kind="agent", value="AcmeLinkChecker/1.0", evidence={{"count": 12}})
 MailHost.objects.create(domain="example.org", gateway="Acme", hosts=["mx.example.org"], looked_up_at=now)
 gap = RecordingGap.objects.create(started_at=now, ended_at=now, lost_count=9)
+call_command("rejudge", "--since", "2026-01-01")
 print(json.dumps({{"brand": brand.id, "topic": news.id, "group": group.id, "reason": reason.id, "key": key.id,
     "recipient": str(bob.id), "change": left.change_ids[0], "mailing": mailing.id, "interaction": rows[-1].pk,
     "learned": learned.pk, "gap": gap.pk}}))
@@ -145,7 +147,6 @@ def seed(server: Farewell) -> dict[str, str]:
     """Fill the brand "letters", make a superuser alice, and return the ids of the rows that pages are about."""
     printed = server.manage("shell", "--verbosity", "0", "-c", _SEED.format(password=PASSWORD))
     ids = {name: str(value) for name, value in json.loads(printed.splitlines()[-1]).items()}
-    server.manage("rejudge", "--since", "2026-01-01")
     [(rejudgement,)] = server.query("SELECT max(id) FROM engagement_rejudgement")
     return ids | {"rejudgement": str(rejudgement)}
 

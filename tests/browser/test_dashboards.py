@@ -15,9 +15,11 @@ from tests.browser.serving import Farewell
 ROOT = "/admin/engagement/mailing/"
 _SEED = f"""
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from engagement.counting.counter import count_all
 from engagement.models import Interaction
 from preferences.models import PreferenceChange
+call_command("demo_data", "--interactions", "3000")
 User.objects.create_superuser("alice", "alice@example.org", "{PASSWORD}")
 Interaction.objects.update(xid=3)  # nothing of them waits for what another process has begun
 PreferenceChange.objects.update(xid=3)
@@ -30,7 +32,6 @@ def server() -> Iterator[Farewell]:
     farewell = Farewell()
     try:
         farewell.start()
-        farewell.manage("demo_data", "--interactions", "3000")
         farewell.manage("shell", "--verbosity", "0", "-c", _SEED)
         assert farewell.query("SELECT sum(events) > 0 FROM engagement_tally") == [(True,)]
         yield farewell
