@@ -49,7 +49,8 @@ SELECT sent_at + age * interval '1 second', %(brand)s, md5(%(brand)s || ' ' || p
        CASE WHEN kind IN ('open', 'conversion') THEN '{"request": {"method": "GET"}}'
             WHEN verdict = 'machine' AND company %% 3 = 1 THEN %(owned)s ELSE %(facts)s END::jsonb,
        CASE kind WHEN 'one_click' THEN 'one_click' ELSE kind || CASE verdict WHEN 'prefetched' THEN '_prefetched'
-            WHEN 'machine' THEN CASE company %% 2 WHEN 0 THEN '_machine_agent' ELSE '_machine_behaviour' END
+            WHEN 'machine' THEN CASE WHEN kind = 'open' THEN '_machine' WHEN company %% 2 = 0 THEN '_machine_agent'
+                                     ELSE '_machine_behaviour' END
             ELSE '' END END,
        (ARRAY['', 'new', 'loyal', 'sleeping'])[1 + person %% 4],
        CASE WHEN kind IN ('click', 'conversion') THEN 1000 + abs(hashint4(person)) %% 12 END

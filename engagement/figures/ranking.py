@@ -105,7 +105,7 @@ def first(scope: Counted, dimension: Dimension, limit: int | None) -> First:
                 return First(_sums(cursor, values, names or []), count > limit)
         cursor.execute(_ALL, values)
         names = [name for (name,) in cursor.fetchall()]
-        return First(_sums(cursor, values, names[:limit]), len(names) > limit)
+        return First(_sums(cursor, values, names), len(names) > limit)
 
 
 def named(scope: Counted, dimension: Dimension, names: Collection[str]) -> dict[str, Scanner]:
