@@ -109,16 +109,16 @@ DEEDS: list[Callable[[Someone, Topic], object]] = [
 ]
 
 
-def history(rng: random.Random, brands: list[Brand], deeds: int = 500) -> None:
-    """Deeds of a dozen people, committed long ago, and their rows moved to moments about the month, in their order:
-    those of one transaction milliseconds apart, those of two some seconds at least."""
+def history(rng: random.Random, brands: list[Brand], deeds: int = 500, most: int = 12) -> None:
+    """Deeds of at most a dozen people, committed long ago, and their rows moved to moments about the month, in their
+    order: those of one transaction milliseconds apart, those of two some seconds at least."""
     topics = {brand.id: [*make_topics(brand)] for brand in brands}
     people = [
         Someone(make_recipient(rng.choice(brands), address, channel))
         for channel, address in [
             *((Channel.EMAIL, f"person{number}@example.org") for number in range(9)),
             *((Channel.SMS, f"+1415555012{number}") for number in range(3)),
-        ]
+        ][:most]
     ]
     for _ in range(deeds):
         someone = rng.choice(people)

@@ -146,6 +146,24 @@ def test_somebody_was_away_since_they_last_left_whatever_the_clock_said() -> Non
     assert [row.age for row in returned] == [1, 1]
 
 
+def test_a_suppression_of_long_ago_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever bounced can leave nothing, though the row that says so is none of the last."""
+    monkeypatch.setattr(leavings, "MOST", 4)
+    topic = make_topic(is_required=True)
+    alice = make_recipient(topic.brand)
+    alice.suppress(SuppressionReason.ADMIN, make_cause(Source.ADMIN))
+    for _ in range(8):
+        alice.opt_out(topic.id, make_cause(Source.API))
+        alice.undo_opt_out(topic.id, make_cause(Source.UNDO))
+    above = PreferenceChange.objects.filter(topic=None).order_by("id")
+    above.exclude(pk=above[0].pk).delete()  # what an undo lifts
+    commit_changes()
+    while count_changes(1):
+        pass
+    assert PreferenceChange.objects.count() > 12
+    assert leaving_walk.stored_leavings() == leaving_walk.count_leavings(PreferenceChange.objects.all())
+
+
 @pytest.mark.parametrize("stretch", [1, 50])
 def test_one_address_that_is_toggled_without_end_is_read_in_one_pass(stretch: int) -> None:
     """A brand's own system may do that, thousands of times. Twice the rows take twice the work, not four times."""

@@ -85,6 +85,19 @@ def test_stretches_of_any_size_add_up_to_the_same(size: int, most: int, monkeypa
 
 
 @of_transactions
+@pytest.mark.parametrize("most", [2, 3, 5, 8, 13])
+def test_somebody_who_does_everything_is_counted_from_their_last_rows(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of rows of one recipient, each a stretch of its own."""
+    monkeypatch.setattr(leavings, "MOST", most)
+    history(random.Random(most), [make_brand()], deeds=250, most=1)
+    while count_changes(1):
+        pass
+    assert stored_leavings() == count_leavings(counted_changes())
+
+
+@of_transactions
 def test_what_was_written_together_is_known_without_the_transactions() -> None:
     """A restore from a dump forgets these; figures stay the same."""
     history(random.Random(7), [make_brand(), make_brand()], deeds=300)
