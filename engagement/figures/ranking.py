@@ -99,7 +99,8 @@ def first(scope: Counted, dimension: Dimension, limit: int | None) -> First:
         if limit is None:
             return First(_sums(cursor, values))
         for depth in _DEPTHS:
-            cursor.execute(_TOPS, values | {"depth": depth})
+            # A list that goes on below its top has more values than are shown.
+            cursor.execute(_TOPS, values | {"depth": max(depth, limit + 1)})
             names, count, is_open = cursor.fetchone()
             if not is_open:
                 return First(_sums(cursor, values, names or []), count > limit)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engagement.figures import ranking
@@ -97,6 +97,7 @@ def test_a_period_is_whole_months_and_the_days_beside_them() -> None:
 
 @examples(200)
 @given(cells, st.integers(1, 6), st.integers(1, 8), st.sampled_from(["", "email", "sms"]))
+@example({(0, "email", 1): (1, 1), (0, "sms", 0): (2, 1), (0, "sms", 1): (1, 1), (0, "sms", 2): (1, 1)}, 1, 2, "")
 def test_the_first_ones_are_those_of_a_sum(found: Found, depth: int, limit: int, channel: str) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "_DEPTHS", (depth, 2 * depth))
