@@ -113,7 +113,7 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-@examples(30)
+@examples(20)
 @given(st.lists(steps, min_size=4, max_size=40), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
 def test_figures_are_what_a_recount_finds(history: list[tuple[str, Any]], zone: str) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:

@@ -44,7 +44,7 @@ def sums(record: str = "opt_out", **about: str) -> dict[str, int]:
     return dict(found)
 
 
-@examples(30)
+@examples(20)
 @given(st.lists(steps, min_size=4, max_size=40), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
 def test_opt_outs_by_door_are_what_a_recount_finds(history: list[tuple[Any, ...]], zone: str) -> None:
     with undone(), pytest.MonkeyPatch.context() as patch:

@@ -73,7 +73,7 @@ def test_every_figure_is_what_the_ledger_says(seed: int) -> None:
 def test_stretches_of_any_size_add_up_to_the_same(size: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """And however few rows before them are read of whoever has more."""
     monkeypatch.setattr(leavings, "MOST", most)
-    history(random.Random(size + most), [make_brand()], deeds=200)
+    history(random.Random(size + most), [make_brand()], deeds=100 if size == 1 else 200)
     while count_changes(size):
         if size < 10_000 and random.Random(size).random() < 0.2:
             assert stored_leavings() == count_leavings(counted_changes())
@@ -85,7 +85,7 @@ def test_stretches_of_any_size_add_up_to_the_same(size: int, most: int, monkeypa
 
 
 @of_transactions
-@pytest.mark.parametrize("most", [2, 3, 5, 8, 13])
+@pytest.mark.parametrize("most", [2, 5, 13])
 def test_somebody_who_does_everything_is_counted_from_their_last_rows(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +172,7 @@ page_steps = st.one_of(
 
 
 @pytest.mark.django_db
-@examples(40)
+@examples(25)
 @given(
     st.lists(page_steps, min_size=4, max_size=40),
     st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]),

@@ -133,7 +133,7 @@ DEEDS: dict[str, Callable[[Story, Topic], object]] = {
 }
 SAVES = ["weekly", "pause", "pause all", "save in", "save out", "leave all", "come back", "save without tracking"]
 STEPS = st.lists(st.tuples(st.sampled_from(sorted(DEEDS)), st.integers(0, 2)), max_size=14)
-ANY = examples(60)
+ANY = examples(40)
 
 
 @ANY
