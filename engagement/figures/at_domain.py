@@ -13,7 +13,8 @@ from typing import Any
 
 from django.db import connection
 
-from engagement.counting.ages import AGES, COARSE
+from engagement.counting.ages import COARSE
+from engagement.counting.origins import COARSE_PACES
 from engagement.figures.counted import UNJUDGED, Counted, TallyRow
 from engagement.figures.scanning import Scanner, cut_agent, scanners
 
@@ -57,7 +58,7 @@ def at_domain(scope: Counted, domain: str) -> AtDomain:
     values: dict[str, Any] = {
         **{"brands": scope.brands, "domain": domain, "start": scope.start, "end": scope.end},
         **{"channel": scope.channel, "unjudged": list(UNJUDGED), "recipients": RECIPIENTS, "events": EVENTS},
-        **{"classes": list(COARSE), "ages": [AGES[number] for number in COARSE]},
+        **{"classes": list(COARSE), "ages": list(COARSE_PACES)},
     }
     found: defaultdict[Any, list[tuple[str, str, str, int]]] = defaultdict(list)
     with connection.cursor() as cursor:

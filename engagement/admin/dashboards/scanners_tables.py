@@ -30,7 +30,7 @@ _LEGEND = (*((f"soon-{name}", _COARSE_WORDS[name]) for name in COARSE_SOON), ("u
 
 def soon(found: Scanner, *, is_coarse: bool = False) -> Table:
     """`is_coarse`: a domain's classes of time."""
-    words_of, shown = (_COARSE_WORDS, COARSE_SOON) if is_coarse else (_WORDS, tuple(SOON))
+    words_of, shown = (_COARSE_WORDS, COARSE_SOON) if is_coarse else (_WORDS, SOON)
     total, most = found.soon.total(), max(found.soon.values(), default=0)
     return Table(
         "soon",
